@@ -1,0 +1,88 @@
+/**
+ * What the store answers, as far as the command line uses it. Objects are loose: fields that a newer store adds are kept
+ * and reach the reader of `-o json`.
+ */
+import { isEndState, JOB_STATES } from '#common/domain/job.js';
+import { z } from 'zod';
+
+export const isFinished = (job: Job): boolean => isEndState(job.state);
+
+const moment = z.string().nullable();
+
+const jobError = z.looseObject({
+  name: z.string().optional(),
+  message: z.string(),
+  exitCode: z.number().nullish(),
+  details: z.looseObject({ exitCode: z.number().nullish() }).nullish(),
+});
+
+const attempt = z.looseObject({
+  attempt: z.number(),
+  outcome: z.string().nullable(),
+  executor: z.string().nullable(),
+  startedAt: moment,
+  finishedAt: moment,
+  error: jobError.nullable(),
+});
+
+export const job = z.looseObject({
+  id: z.string(),
+  name: z.string().nullable(),
+  type: z.string(),
+  queue: z.string(),
+  state: z.enum(JOB_STATES),
+  priority: z.number(),
+  payload: z.unknown(),
+  runAt: moment,
+  createdAt: moment,
+  startedAt: moment,
+  finishedAt: moment,
+  attempt: z.number(),
+  maxAttempts: z.number(),
+  executor: z.string().nullable(),
+  cancelRequestedAt: moment,
+  result: z.unknown(),
+  error: jobError.nullable(),
+  /** Only when one job is asked for by its id. */
+  attempts: z.array(attempt).optional(),
+});
+
+export const jobPage = z.looseObject({ jobs: z.array(job), nextCursor: z.string().nullable() });
+
+export const jobOutput = z.looseObject({
+  attempt: z.number(),
+  /** stdout and stderr as they came, mixed. */
+  output: z.string(),
+  stdout: z.string(),
+  stderr: z.string(),
+  truncated: z.boolean(),
+  omittedBytes: z.number(),
+});
+
+const member = z.looseObject({ id: z.string(), host: z.string(), pid: z.number(), since: z.string() });
+
+export const cluster = z.looseObject({
+  elections: z.array(
+    z.looseObject({
+      election: z.string(),
+      /** Its epoch is null from the moment it is elected until Postgres has given it one. */
+      leader: member.extend({ epoch: z.number().nullable() }).nullable(),
+      candidates: z.array(member),
+    }),
+  ),
+  members: z.record(z.string(), z.array(member)),
+  executors: z.array(
+    z.looseObject({
+      id: z.string(),
+      slots: z.number(),
+      running: z.number(),
+      types: z.array(z.string()),
+      leaseExpiresAt: moment,
+    }),
+  ),
+});
+
+export type Job = z.infer<typeof job>;
+export type JobPage = z.infer<typeof jobPage>;
+export type JobOutput = z.infer<typeof jobOutput>;
+export type Cluster = z.infer<typeof cluster>;

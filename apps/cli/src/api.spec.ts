@@ -1,0 +1,183 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { afterEach, describe, expect, it } from 'vitest';
+import { StoreApi } from './api.js';
+import { InterruptedError } from './exit-codes.js';
+import type { HttpOptions } from './http.js';
+import { RefusedError, UnexpectedAnswerError, UnreachableError } from './store-errors.js';
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+
+const JOB = {
+  id: '0190',
+  name: null,
+  type: 'command',
+  queue: 'default',
+  state: 'queued',
+  priority: 5,
+  payload: { command: 'true' },
+  runAt: null,
+  createdAt: null,
+  startedAt: null,
+  finishedAt: null,
+  attempt: 0,
+  maxAttempts: 4,
+  executor: null,
+  cancelRequestedAt: null,
+  result: null,
+  error: null,
+  addedByANewerStore: 1,
+};
+
+const closers: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closers.splice(0)) close();
+});
+
+/** A server that gives one answer after the other, the last one for ever, and keeps what it was asked. */
+async function serve(...answers: readonly Answer[]) {
+  const requests: IncomingMessage[] = [];
+  const server = createServer((request, response) => {
+    requests.push(request);
+    request.resume();
+    const answer = answers[Math.min(requests.length, answers.length) - 1];
+    answer?.(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closers.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('not listening on a port');
+  return { requests, baseUrl: new URL(`http://127.0.0.1:${address.port}`) };
+}
+
+const json =
+  (status: number, body: unknown, headers: Record<string, string> = {}): Answer =>
+  (_request, response) => {
+    response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+  };
+const cut: Answer = (request) => request.destroy();
+const silence: Answer = () => {};
+const halfAnAnswer: Answer = (_request, response) => response.writeHead(200).write('{');
+
+const apiOf = (baseUrl: URL, options: Partial<HttpOptions> = {}) =>
+  new StoreApi({ baseUrl, signal: new AbortController().signal, ...options });
+
+describe('StoreApi', () => {
+  it('keeps fields that it does not know', async () => {
+    const { baseUrl } = await serve(json(200, JOB));
+    expect(await apiOf(baseUrl).getJob('0190')).toEqual(JOB);
+  });
+
+  it('keeps the path of the base URL, and an id in one segment of it', async () => {
+    const { baseUrl, requests } = await serve(json(200, JOB));
+    await apiOf(new URL('/behind/proxy/', baseUrl)).getJob('../x?y');
+    expect(requests[0]?.url).toBe('/behind/proxy/api/v1/jobs/..%2Fx%3Fy');
+  });
+
+  it('asks for pages with the filters that are set', async () => {
+    const { baseUrl, requests } = await serve(json(200, { jobs: [], nextCursor: null }));
+    await apiOf(baseUrl).listJobs({ state: 'dead', queue: undefined }, { limit: 7, cursor: 'abc' });
+    expect(requests[0]?.url).toBe('/api/v1/jobs?state=dead&limit=7&cursor=abc');
+  });
+
+  it('repeats a read after a cut connection and after 503', async () => {
+    const { baseUrl, requests } = await serve(cut, json(503, { title: 'away' }), json(200, JOB));
+    expect((await apiOf(baseUrl).getJob('0190')).id).toBe('0190');
+    expect(requests).toHaveLength(3);
+  });
+
+  it('repeats a submission under the same key, and another submission has another key', async () => {
+    const { baseUrl, requests } = await serve(cut, json(503, {}), json(201, JOB));
+    const api = apiOf(baseUrl);
+    await api.submitJob({ type: 'print' });
+    await api.submitJob({ type: 'print' });
+    const keys = requests.map(({ headers }) => headers['idempotency-key']);
+    expect(keys).toHaveLength(4);
+    expect(new Set(keys.slice(0, 3)).size).toBe(1);
+    expect(keys[3]).not.toBe(keys[0]);
+    expect(keys[0]).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('does not repeat a cancel', async () => {
+    const { baseUrl, requests } = await serve(cut, json(200, JOB));
+    await expect(apiOf(baseUrl).cancelJob('0190')).rejects.toBeInstanceOf(UnreachableError);
+    expect(requests).toHaveLength(1);
+  });
+
+  it('does not repeat what the store refused', async () => {
+    const { baseUrl, requests } = await serve(json(422, { title: 'no' }), json(201, JOB));
+    await expect(apiOf(baseUrl).submitJob({ type: 'print' })).rejects.toBeInstanceOf(RefusedError);
+    expect(requests).toHaveLength(1);
+  });
+
+  it('gives up when its patience ends, and at once when the store asks for more than that', async () => {
+    const away = await serve(json(503, { detail: 'the database is away' }));
+    await expect(apiOf(away.baseUrl, { patienceMs: 200 }).getJob('0190')).rejects.toThrow(
+      'the database is away',
+    );
+    expect(away.requests.length).toBeGreaterThan(1);
+
+    const later = await serve(json(503, {}, { 'retry-after': '60' }));
+    await expect(apiOf(later.baseUrl).getJob('0190')).rejects.toBeInstanceOf(RefusedError);
+    expect(later.requests).toHaveLength(1);
+  });
+
+  it('turns a problem document into an error with its fields', async () => {
+    const faults = [{ field: 'type', message: 'is unknown', allowed: ['command', 'print'] }];
+    const { baseUrl } = await serve(
+      json(422, { title: 'Invalid', detail: 'The job is invalid', errors: faults }),
+    );
+    await expect(apiOf(baseUrl).submitJob({ type: 'x' })).rejects.toMatchObject({
+      status: 422,
+      message: 'The job is invalid',
+      faults,
+    });
+  });
+
+  it('makes do with an error that is no problem document', async () => {
+    const { baseUrl } = await serve((_request, response) => response.writeHead(404).end('<html>'));
+    await expect(apiOf(baseUrl).getJob('0190')).rejects.toMatchObject({
+      status: 404,
+      message: 'HTTP 404 Not Found',
+    });
+  });
+
+  it.each([
+    ['something that is not JSON', '<html>'],
+    ['JSON that is no job', '{"hello":"world"}'],
+  ])('says that %s is not the answer of a store', async (_what, body) => {
+    const { baseUrl } = await serve((_request, response) => response.end(body));
+    await expect(apiOf(baseUrl).getJob('0190')).rejects.toBeInstanceOf(UnexpectedAnswerError);
+  });
+
+  it('stops waiting for a server that never answers, or never ends its answer', async () => {
+    for (const answer of [silence, halfAnAnswer]) {
+      const { baseUrl } = await serve(answer);
+      const api = apiOf(baseUrl, { requestTimeoutMs: 50, patienceMs: 0 });
+      await expect(api.getJob('0190')).rejects.toThrow('no answer within 0.05 s');
+    }
+  });
+
+  it('says so when nobody listens', async () => {
+    const { baseUrl } = await serve();
+    for (const close of closers.splice(0)) close();
+    await expect(apiOf(baseUrl, { patienceMs: 0 }).getJob('0190')).rejects.toThrow(
+      `cannot reach the store at ${baseUrl.origin}: nobody listens there (connection refused)`,
+    );
+  });
+
+  it('ends a request and its repetitions when it is interrupted', async () => {
+    for (const answer of [silence, json(503, {}, { 'retry-after': '3' })]) {
+      const { baseUrl, requests } = await serve(answer);
+      const interruption = new AbortController();
+      const outcome = apiOf(baseUrl, { signal: interruption.signal })
+        .getJob('0190')
+        .catch((error: unknown) => error);
+      await expect.poll(() => requests.length).toBe(1);
+      interruption.abort(new InterruptedError());
+      expect(await outcome).toBeInstanceOf(InterruptedError);
+    }
+  });
+});

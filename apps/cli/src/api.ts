@@ -1,0 +1,87 @@
+/**
+ * The store's REST interface as typed calls. Answers are parsed where they come in, so that the rest of the command line
+ * can trust them.
+ */
+import { randomUUID } from 'node:crypto';
+import type { JobState } from '#common/domain/job.js';
+import { z } from 'zod';
+import * as answers from './answers.js';
+import { requestJson, type HttpOptions, type HttpRequest } from './http.js';
+import { UnexpectedAnswerError } from './store-errors.js';
+import type { NewJob } from './new-job.js';
+
+export interface JobFilter {
+  readonly state?: JobState | undefined;
+  readonly type?: string | undefined;
+  readonly queue?: string | undefined;
+}
+
+export class StoreApi {
+  constructor(private readonly options: HttpOptions) {}
+
+  /** The same store with other limits, for a caller that has more patience or a deadline of its own. */
+  with(options: Partial<HttpOptions>): StoreApi {
+    return new StoreApi({ ...this.options, ...options });
+  }
+
+  /** Each call submits one job, however often it must be sent: the store knows a repetition by the key. */
+  submitJob(job: NewJob): Promise<answers.Job> {
+    return this.call(answers.job, {
+      method: 'POST',
+      path: 'api/v1/jobs',
+      headers: { 'idempotency-key': randomUUID() },
+      body: job,
+      repeatable: true,
+    });
+  }
+
+  getJob(id: string): Promise<answers.Job> {
+    return this.get(answers.job, jobPath(id));
+  }
+
+  /** One page, of at most 200 jobs. */
+  listJobs(
+    filter: JobFilter,
+    page: { limit: number; cursor?: string | undefined },
+  ): Promise<answers.JobPage> {
+    return this.get(answers.jobPage, 'api/v1/jobs', {
+      ...filter,
+      limit: String(page.limit),
+      cursor: page.cursor,
+    });
+  }
+
+  /** Not repeated: the second of two requests would be refused because the first was done. */
+  cancelJob(id: string): Promise<answers.Job> {
+    return this.call(answers.job, { method: 'POST', path: `${jobPath(id)}/cancel`, repeatable: false });
+  }
+
+  /** @param attempt the last one when not given */
+  getOutput(id: string, attempt?: number): Promise<answers.JobOutput> {
+    return this.get(answers.jobOutput, `${jobPath(id)}/output`, { attempt: attempt?.toString() });
+  }
+
+  getCluster(): Promise<answers.Cluster> {
+    return this.get(answers.cluster, 'api/v1/cluster');
+  }
+
+  private get<Schema extends z.ZodType>(
+    schema: Schema,
+    path: string,
+    query?: Readonly<Record<string, string | undefined>>,
+  ): Promise<z.infer<Schema>> {
+    return this.call(schema, { method: 'GET', path, ...(query && { query }), repeatable: true });
+  }
+
+  private async call<Schema extends z.ZodType>(
+    schema: Schema,
+    request: HttpRequest,
+  ): Promise<z.infer<Schema>> {
+    const parsed = schema.safeParse(await requestJson(this.options, request));
+    if (parsed.success) return parsed.data;
+    throw new UnexpectedAnswerError(this.options.baseUrl, z.prettifyError(parsed.error));
+  }
+}
+
+/** An id comes from a person: whatever they type, it stays one segment of the path. */
+const jobPath = (id: string) => `api/v1/jobs/${encodeURIComponent(id)}`;

@@ -1,0 +1,144 @@
+/** One attempt at one job, from the handler's start to an outcome. It never throws. */
+import { z } from 'zod';
+import type { JobError, Json, StartedJob } from '#common/domain/job.js';
+import type { Outcome } from '#common/domain/outcome.js';
+import { JobFailure, Snooze, type Handler } from './handlers/handler.js';
+import type { OutputCapture } from './handlers/output-capture.js';
+
+/** Why an attempt is asked to end. */
+export type StopReason = 'timeout' | 'cancelled' | 'shutdown' | 'lease lost';
+
+/** Longest result that is kept, in characters of JSON. */
+const MAX_RESULT = 262_144;
+/** NUL and halves of surrogate pairs, as JSON.stringify writes them, after an even number of backslashes. */
+const UNSTORABLE_ESCAPE = /(?<!\\)((?:\\\\)*)\\u(?:0000|d[89a-f][0-9a-f]{2})/g;
+/** Longest error message that is kept, in characters. */
+const MAX_MESSAGE = 10_000;
+
+export class Attempt {
+  readonly #stop = new AbortController();
+  #stopReason: StopReason | undefined;
+
+  constructor(
+    readonly job: StartedJob,
+    private readonly handler: Handler | undefined,
+    readonly output: OutputCapture,
+    private readonly killGraceMs: number,
+  ) {}
+
+  /** Asks the handler to end. The first reason counts. */
+  stop(reason: StopReason): void {
+    if (this.#stopReason !== undefined) return;
+    this.#stopReason = reason;
+    this.#stop.abort(new Error(`the attempt was stopped: ${reason}`));
+  }
+
+  async run(): Promise<Outcome> {
+    const { job, handler } = this;
+    // Some other executor of the queue may have the handler: leave the job to it.
+    if (handler === undefined) return { kind: 'snoozed', delayMs: NO_HANDLER_DELAY_MS };
+    // Asked to end while it waited for its turn.
+    if (this.#stopReason !== undefined) return this.#outcomeOf(undefined);
+    const timer = setTimeout(() => this.stop('timeout'), job.timeoutMs);
+    try {
+      return { kind: 'succeeded', result: await this.#handle(handler) };
+    } catch (error) {
+      return this.#outcomeOf(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #handle(handler: Handler): Promise<Json> {
+    const { job, killGraceMs } = this;
+    const { signal } = this.#stop;
+    const running = Promise.resolve(
+      handler.run(job.payload, {
+        jobId: job.id,
+        attempt: job.attempt,
+        signal,
+        output: this.output,
+        killGraceMs,
+      }),
+    );
+    return storable(await Promise.race([running, this.#abandoned(signal)]));
+  }
+
+  /** Rejects when a handler has been asked to end and ignores it: its slot is given up, though its code may go on. */
+  #abandoned(signal: AbortSignal): Promise<never> {
+    return new Promise((_, reject) => {
+      signal.addEventListener(
+        'abort',
+        () =>
+          setTimeout(
+            () => reject(new Error('the handler did not end when asked to')),
+            this.killGraceMs + ABANDON_MS,
+          ).unref(),
+        { once: true },
+      );
+    });
+  }
+
+  #outcomeOf(error: unknown): Outcome {
+    switch (this.#stopReason) {
+      case 'timeout':
+        return {
+          kind: 'timed_out',
+          error: { name: 'Timeout', message: `did not end within its timeout of ${this.job.timeoutMs} ms` },
+        };
+      case 'cancelled':
+        return { kind: 'cancelled' };
+      case 'shutdown':
+      case 'lease lost':
+        return { kind: 'interrupted' };
+      case undefined:
+        break;
+      default:
+        throw new Error(`unknown stop reason ${String(this.#stopReason satisfies never)}`);
+    }
+    if (error instanceof Snooze) return { kind: 'snoozed', delayMs: error.delayMs };
+    if (error instanceof JobFailure) return { kind: 'failed', error: error.error, ...error.options };
+    if (error instanceof z.ZodError) {
+      return {
+        kind: 'failed',
+        final: true,
+        error: { name: 'InvalidPayload', message: z.prettifyError(error) },
+      };
+    }
+    return { kind: 'failed', error: describe(error) };
+  }
+}
+
+/** How long a job waits that reached an executor without its handler, in milliseconds. */
+const NO_HANDLER_DELAY_MS = 2000;
+/** How much longer than the kill grace a handler is waited for, in milliseconds. */
+const ABANDON_MS = 1000;
+
+function describe(error: unknown): JobError {
+  if (!(error instanceof Error)) return { name: 'Error', message: text(String(error)) };
+  return { name: error.name, message: text(error.message) };
+}
+
+/** What Postgres can store as text. */
+function text(message: string): string {
+  return message.toWellFormed().replaceAll('\0', '\uFFFD').slice(0, MAX_MESSAGE);
+}
+
+/** The result as Postgres can store it; nothing returned is null. @throws JobFailure when it is too large or no JSON */
+function storable(result: Json | void): Json {
+  if (result === undefined || result === null) return null;
+  let written: string | undefined;
+  try {
+    written = JSON.stringify(result);
+  } catch (cause) {
+    throw unstorable(`the handler returned what is no JSON: ${describe(cause).message}`);
+  }
+  if (written === undefined) throw unstorable('the handler returned what is no JSON');
+  if (written.length > MAX_RESULT)
+    throw unstorable(`the handler returned more than ${MAX_RESULT} characters`);
+  return JSON.parse(written.replaceAll(UNSTORABLE_ESCAPE, '$1\\ufffd')) as Json;
+}
+
+function unstorable(message: string): JobFailure {
+  return new JobFailure({ name: 'InvalidResult', message }, { final: true });
+}

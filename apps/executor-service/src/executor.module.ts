@@ -1,0 +1,125 @@
+/** Puts the executor together. */
+import { randomUUID } from 'node:crypto';
+import { Module, type DynamicModule, type OnApplicationBootstrap } from '@nestjs/common';
+import { CoordinationModule } from '#common/coordination/coordination.module.js';
+import { Membership } from '#common/coordination/members.js';
+import { ZookeeperSession } from '#common/coordination/zookeeper-session.js';
+import { DatabaseModule } from '#common/database/database.module.js';
+import { ExecutorRepository, type ExecutorRegistration } from '#common/database/executor.repository.js';
+import { JobTypeRepository } from '#common/database/job-type.repository.js';
+import { HintListener, Notifier } from '#common/database/notifications.js';
+import { PrismaService } from '#common/database/prisma.service.js';
+import { QueueRepository } from '#common/database/queue.repository.js';
+import { RunRepository } from '#common/database/run.repository.js';
+import { HealthController, readinessChecks } from '#common/health/health.controller.js';
+import { LoggingModule } from '#common/logging/logging.module.js';
+import { DeliveryConsumer } from '#common/queue/delivery-consumer.js';
+import type { ServiceContext } from '#common/runtime/service.js';
+import type { ExecutorEnvironment } from './environment.js';
+import { HandlerRegistry } from './handlers/registry.js';
+import { Heartbeat } from './heartbeat.js';
+import { JobRunner } from './job-runner.js';
+import { QueueConsumer } from './queue-consumer.js';
+import { Reclaimer } from './reclaimer.js';
+
+@Module({})
+export class ExecutorModule implements OnApplicationBootstrap {
+  constructor(private readonly membership: Membership) {}
+
+  static register(context: ServiceContext<ExecutorEnvironment>, handlers: HandlerRegistry): DynamicModule {
+    const { environment, identity, log } = context;
+    const registration: ExecutorRegistration = {
+      id: randomUUID(),
+      instance: identity.id,
+      host: identity.host,
+      pid: identity.pid,
+      slots: environment.EXECUTOR_SLOTS,
+      queues: environment.EXECUTOR_QUEUES,
+      types: handlers.types,
+    };
+    return {
+      module: ExecutorModule,
+      imports: [
+        LoggingModule.register(log),
+        DatabaseModule.register(environment, 'triumvir-executor', log),
+        CoordinationModule.register({ environment, identity, log }),
+      ],
+      controllers: [HealthController],
+      providers: [
+        Reclaimer,
+        {
+          provide: JobRunner,
+          inject: [RunRepository, Notifier],
+          useFactory: (runs: RunRepository, notifier: Notifier) =>
+            new JobRunner(registration.id, environment, handlers, runs, notifier, log),
+        },
+        {
+          provide: Heartbeat,
+          inject: [JobRunner, ExecutorRepository, JobTypeRepository, RunRepository, HintListener, Notifier],
+          useFactory: (
+            runner: JobRunner,
+            executors: ExecutorRepository,
+            types: JobTypeRepository,
+            runs: RunRepository,
+            hints: HintListener,
+            notifier: Notifier,
+          ) =>
+            new Heartbeat(
+              registration,
+              environment,
+              handlers,
+              runner,
+              executors,
+              types,
+              runs,
+              hints,
+              notifier,
+              log,
+            ),
+        },
+        {
+          provide: DeliveryConsumer,
+          inject: [JobRunner],
+          useFactory: (runner: JobRunner) =>
+            new DeliveryConsumer(
+              environment,
+              { concurrency: environment.EXECUTOR_SLOTS, run: (deliveries) => runner.run(deliveries) },
+              log,
+            ),
+        },
+        {
+          provide: QueueConsumer,
+          inject: [DeliveryConsumer, JobRunner, Heartbeat, QueueRepository, HintListener],
+          useFactory: (
+            consumer: DeliveryConsumer,
+            runner: JobRunner,
+            heartbeat: Heartbeat,
+            queues: QueueRepository,
+            hints: HintListener,
+          ) => new QueueConsumer(environment, consumer, runner, heartbeat, queues, hints, log),
+        },
+        readinessChecks(
+          (
+            prisma: PrismaService,
+            zookeeper: ZookeeperSession,
+            redis: DeliveryConsumer,
+            heartbeat: Heartbeat,
+          ) => [
+            { name: 'postgres', check: () => prisma.check() },
+            { name: 'zookeeper', check: () => (zookeeper.connected ? undefined : 'not connected') },
+            { name: 'redis', check: () => (redis.connected ? undefined : 'not connected') },
+            {
+              name: 'lease',
+              check: () => (heartbeat.alive ? undefined : 'not registered, or not renewed in time'),
+            },
+          ],
+          [PrismaService, ZookeeperSession, DeliveryConsumer, Heartbeat],
+        ),
+      ],
+    };
+  }
+
+  onApplicationBootstrap(): void {
+    this.membership.join('executor');
+  }
+}

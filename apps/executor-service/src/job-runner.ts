@@ -1,0 +1,185 @@
+/**
+ * Runs what the queue hands over: start (T4), handler, finish (T6). Starts and finishes are batched under load. An
+ * envelope is run by one slot, one delivery after the other; a delivery that turns out slow gives the rest of its
+ * envelope to other slots, so that nothing quick waits behind it.
+ */
+import { Injectable } from '@nestjs/common';
+import { isValueFault } from '#common/database/database-errors.js';
+import { Notifier } from '#common/database/notifications.js';
+import { RunRepository, type EndedAttempt, type FinishResult } from '#common/database/run.repository.js';
+import type { Delivery, StartedJob } from '#common/domain/job.js';
+import { decide, type Outcome } from '#common/domain/outcome.js';
+import type { Logger } from '#common/logging/logger.js';
+import { Alarm } from '#common/runtime/alarm.js';
+import { Batcher } from '#common/runtime/batcher.js';
+import { Semaphore } from '#common/runtime/semaphore.js';
+import { Attempt, type StopReason } from './attempt.js';
+import type { ExecutorEnvironment } from './environment.js';
+import { OutputCapture } from './handlers/output-capture.js';
+import { HandlerRegistry } from './handlers/registry.js';
+import { MeanDurations } from './mean-durations.js';
+
+/** Most starts or finishes in one statement. */
+const BATCH = 1000;
+/** A job that takes longer than this is slow, in milliseconds. */
+const SLOW_MS = 25;
+/** Pause between tries to record an end while Postgres is away, in milliseconds. */
+const FINISH_RETRY_MS = 250;
+
+@Injectable()
+export class JobRunner {
+  readonly means = new MeanDurations();
+  readonly #running = new Map<string, Attempt>();
+  readonly #slots: Semaphore;
+  readonly #starts: Batcher<Delivery, StartedJob | 'stale'>;
+  readonly #finishes: Batcher<EndedAttempt, FinishResult>;
+  readonly #idle: (() => void)[] = [];
+
+  constructor(
+    /** The executor's id in Postgres, which all its starts and ends name. */
+    readonly executorId: string,
+    private readonly environment: ExecutorEnvironment,
+    private readonly handlers: HandlerRegistry,
+    repository: RunRepository,
+    private readonly notifier: Notifier,
+    private readonly log: Logger,
+  ) {
+    this.#slots = new Semaphore(environment.EXECUTOR_SLOTS);
+    // An attempt that ignores its timeout is given up by the runner before its deadline lets the reclaimer take it.
+    const deadlineGraceMs = environment.EXECUTOR_KILL_GRACE_MS + 5000;
+    this.#starts = new Batcher({
+      flush: (deliveries) => repository.start(executorId, deliveries, deadlineGraceMs),
+      maxItems: BATCH,
+      concurrency: 2,
+    });
+    this.#finishes = new Batcher({
+      flush: (ended) => repository.finish(ended),
+      maxItems: BATCH,
+      concurrency: 2,
+      isItemFault: isValueFault,
+    });
+  }
+
+  get runningCount(): number {
+    return this.#running.size;
+  }
+
+  /** Runs the deliveries of an envelope; resolves when each has been dealt with. Never rejects. */
+  async run(deliveries: Delivery[]): Promise<void> {
+    const release = await this.#slots.acquire();
+    let started: (StartedJob | 'stale')[];
+    try {
+      started = await Promise.all(deliveries.map((delivery) => this.#starts.add(delivery)));
+    } catch (error) {
+      // Nothing is lost: what did not start is swept, what did start without our knowing is reclaimed by its deadline.
+      this.log.warn('deliveries not started', { deliveries: deliveries.length, error });
+      release();
+      return;
+    }
+    const jobs = started.filter((job) => job !== 'stale');
+    if (jobs.length < started.length)
+      this.log.debug('stale deliveries dropped', { stale: started.length - jobs.length });
+    await this.#runInTurn(jobs, release);
+  }
+
+  /** Asks one attempt to end; does nothing when it does not run here. */
+  stop(jobId: string, reason: StopReason): void {
+    this.#running.get(jobId)?.stop(reason);
+  }
+
+  /** Asks everything that runs to end. */
+  stopAll(reason: StopReason): void {
+    for (const attempt of this.#running.values()) attempt.stop(reason);
+  }
+
+  /** Resolves when nothing runs. */
+  async whenIdle(): Promise<void> {
+    if (this.#running.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /**
+   * Runs jobs one after the other in the slot that `release` gives back. A job that turns out slow keeps that slot for
+   * itself, and the rest goes on in the next free one.
+   */
+  async #runInTurn(jobs: readonly StartedJob[], release: () => void): Promise<void> {
+    const attempts = jobs.map((job) => this.#register(job));
+    const ends: Promise<void>[] = [];
+    for (const [index, attempt] of attempts.entries()) {
+      const outcome = this.#measure(attempt);
+      ends.push(outcome.then((result) => this.#finish(attempt, result)));
+      const isLast = index === attempts.length - 1;
+      if (!isLast && !(await settlesWithin(outcome, SLOW_MS))) {
+        void outcome.then(release);
+        release = await this.#slots.acquire();
+      } else {
+        await outcome;
+      }
+    }
+    release();
+    await Promise.all(ends);
+  }
+
+  #register(job: StartedJob): Attempt {
+    const attempt = new Attempt(
+      job,
+      this.handlers.get(job.type),
+      new OutputCapture(this.environment.EXECUTOR_OUTPUT_LIMIT_BYTES),
+      this.environment.EXECUTOR_KILL_GRACE_MS,
+    );
+    this.#running.set(job.id, attempt);
+    return attempt;
+  }
+
+  async #measure(attempt: Attempt): Promise<Outcome> {
+    const startedAt = performance.now();
+    const outcome = await attempt.run();
+    this.means.add(attempt.job.type, performance.now() - startedAt);
+    return outcome;
+  }
+
+  /** Records the end of an attempt, however long Postgres is away: the fences decide whether it still counts. */
+  async #finish(attempt: Attempt, outcome: Outcome): Promise<void> {
+    const { job, output } = attempt;
+    const ended: EndedAttempt = {
+      jobId: job.id,
+      attempt: job.attempt,
+      executorId: this.executorId,
+      decision: decide(job, outcome, Math.random()),
+      output: output.pieces(),
+    };
+    const state = await this.#record(ended);
+    this.#running.delete(job.id);
+    if (this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+
+    const facts = { jobId: job.id, type: job.type, attempt: job.attempt, outcome: outcome.kind, state };
+    if (state === 'stale') this.log.warn('result discarded, the attempt had been taken back', facts);
+    else if ('error' in outcome) this.log.info('attempt failed', { ...facts, error: outcome.error });
+    else this.log.debug('attempt finished', facts);
+    // The feeder should learn of a job that is due again before its next poll.
+    if (state === 'scheduled') this.notifier.send('work');
+  }
+
+  async #record(ended: EndedAttempt): Promise<FinishResult> {
+    for (let failures = 0; ; failures += 1) {
+      try {
+        return await this.#finishes.add(ended);
+      } catch (error) {
+        this.log.log(failures === 0 ? 'warn' : 'debug', 'end of attempt not recorded, will try again', {
+          jobId: ended.jobId,
+          error,
+        });
+        await new Alarm().sleep(FINISH_RETRY_MS);
+      }
+    }
+  }
+}
+
+async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  const inTime = await Promise.race([promise.then(() => true), late]);
+  clearTimeout(timer);
+  return inTime;
+}

@@ -1,0 +1,65 @@
+/** Drains: connects the queues of BullMQ with the job runner, and ends politely. */
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { HintListener } from '#common/database/notifications.js';
+import { QueueRepository } from '#common/database/queue.repository.js';
+import type { Logger } from '#common/logging/logger.js';
+import { DeliveryConsumer } from '#common/queue/delivery-consumer.js';
+import { Alarm } from '#common/runtime/alarm.js';
+import { repeat } from '#common/runtime/repeat.js';
+import type { ExecutorEnvironment } from './environment.js';
+import { Heartbeat } from './heartbeat.js';
+import { JobRunner } from './job-runner.js';
+
+/** Queues are looked up this often even when no hint tells of a new one, in milliseconds. */
+const QUEUES_EVERY_MS = 1000;
+
+@Injectable()
+export class QueueConsumer implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  readonly #stop = new AbortController();
+
+  constructor(
+    private readonly environment: ExecutorEnvironment,
+    private readonly consumer: DeliveryConsumer,
+    private readonly runner: JobRunner,
+    private readonly heartbeat: Heartbeat,
+    private readonly queues: QueueRepository,
+    private readonly hints: HintListener,
+    private readonly log: Logger,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.heartbeat.start();
+    const alarm = new Alarm();
+    this.hints.on('queues', () => alarm.ring()).on('listening', () => alarm.ring());
+    void repeat({ duty: 'find queues', signal: this.#stop.signal, log: this.log, alarm }, async () => {
+      const { EXECUTOR_QUEUES: chosen } = this.environment;
+      for (const queue of chosen.length > 0 ? chosen : await this.queues.names()) this.consumer.drain(queue);
+      return QUEUES_EVERY_MS;
+    });
+  }
+
+  /**
+   * Takes nothing more, lets what runs finish within the grace (a second SIGTERM ends the grace), and hands the rest
+   * back uncounted.
+   */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.#stop.abort();
+    const hurry = new Alarm();
+    process.on('SIGTERM', () => hurry.ring());
+    await Promise.allSettled([this.consumer.stopTaking(), this.heartbeat.startDraining()]);
+
+    const { SHUTDOWN_GRACE_MS, EXECUTOR_KILL_GRACE_MS } = this.environment;
+    const idle = this.runner.whenIdle();
+    await Promise.race([idle, hurry.sleep(SHUTDOWN_GRACE_MS)]);
+    if (this.runner.runningCount > 0) {
+      this.log.info('handing back what still runs', { running: this.runner.runningCount });
+      this.runner.stopAll('shutdown');
+      await Promise.race([idle, new Alarm().sleep(EXECUTOR_KILL_GRACE_MS + HAND_BACK_MS)]);
+    }
+    await this.consumer.close();
+    await this.heartbeat.stop().catch((error: unknown) => this.log.debug('could not deregister', { error }));
+  }
+}
+
+/** How long recording the hand-backs may take, in milliseconds. */
+const HAND_BACK_MS = 2000;

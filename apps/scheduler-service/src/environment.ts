@@ -1,0 +1,35 @@
+/** Settings of the scheduler. */
+import { z } from 'zod';
+import {
+  databaseEnvironment,
+  identityEnvironment,
+  processEnvironment,
+  redisEnvironment,
+  wholeNumber,
+  zookeeperEnvironment,
+} from '#common/config/environment.js';
+
+export const schedulerSettings = z.object({
+  SCHEDULER_SERVICE_PORT: wholeNumber(0, 65_535)
+    .default(3001)
+    .describe('Port of the health endpoints; 0 takes any free one.'),
+  SCHEDULER_SERVICE_HOST: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('Address the health endpoints listen on.'),
+  SCHEDULER_SHARDS: wholeNumber(1, 64)
+    .default(1)
+    .describe(
+      'Into how many shards the queues are divided; each has its own leader. The same for all schedulers.',
+    ),
+});
+
+export const schedulerEnvironment = processEnvironment
+  .and(identityEnvironment)
+  .and(databaseEnvironment)
+  .and(redisEnvironment)
+  .and(zookeeperEnvironment)
+  .and(schedulerSettings);
+
+export type SchedulerEnvironment = z.infer<typeof schedulerEnvironment>;

@@ -1,0 +1,70 @@
+/** All that a leader does, on one page: for the queues of its shard it feeds and sweeps until its term ends. */
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { LeaderElection, type Term } from '#common/coordination/leader-election.js';
+import type { Shard } from '#common/database/feed.repository.js';
+import { HintListener } from '#common/database/notifications.js';
+import { InjectLogger } from '#common/logging/inject-logger.js';
+import type { Logger } from '#common/logging/logger.js';
+import { DeliveryPublisher } from '#common/queue/delivery-publisher.js';
+import { Alarm } from '#common/runtime/alarm.js';
+import { repeat } from '#common/runtime/repeat.js';
+import { Feeder } from './feeder.js';
+import { Sweeper } from './sweeper.js';
+
+/** Pause between two sweeps, in milliseconds. */
+const SWEEP_EVERY_MS = 1000;
+
+@Injectable()
+export class LeaderDuties implements OnApplicationBootstrap {
+  constructor(
+    private readonly shards: number,
+    private readonly election: LeaderElection,
+    private readonly feeder: Feeder,
+    private readonly sweeper: Sweeper,
+    private readonly publisher: DeliveryPublisher,
+    private readonly hints: HintListener,
+    @InjectLogger() private readonly log: Logger,
+  ) {}
+
+  /** Stands for election in every shard. The coordination module resigns when the process ends. */
+  onApplicationBootstrap(): void {
+    for (let number = 0; number < this.shards; number += 1) {
+      this.election.campaign(`scheduler/shard-${number}`, (term) =>
+        this.#lead(term, { number, of: this.shards }),
+      );
+    }
+  }
+
+  async #lead(term: Term, shard: Shard): Promise<void> {
+    const { signal, epoch } = term;
+    const log = this.log.child({ shard: shard.number, epoch });
+    const work = new Alarm();
+    const suspicion = new Alarm();
+    // A new leader does not know what its predecessor published in its last moments.
+    let suspicious = true;
+    const ringWork = () => work.ring();
+    const redisCameBack = () => {
+      suspicious = true;
+      suspicion.ring();
+      work.ring();
+    };
+    this.hints.on('work', ringWork).on('listening', ringWork);
+    this.publisher.on('connected', redisCameBack);
+    log.info('leading');
+    try {
+      await Promise.all([
+        repeat({ duty: 'feed', signal, log, alarm: work }, () => this.feeder.feed(term, shard)),
+        repeat({ duty: 'sweep', signal, log, alarm: suspicion }, async () => {
+          const swept = await this.sweeper.sweep(term, shard, suspicious);
+          suspicious = false;
+          if (swept > 0) work.ring();
+          return SWEEP_EVERY_MS;
+        }),
+      ]);
+    } finally {
+      this.hints.off('work', ringWork).off('listening', ringWork);
+      this.publisher.off('connected', redisCameBack);
+      log.info('no longer leading');
+    }
+  }
+}

@@ -1,0 +1,65 @@
+/** Puts the scheduler together. */
+import { Module, type DynamicModule, type OnApplicationBootstrap } from '@nestjs/common';
+import { CoordinationModule } from '#common/coordination/coordination.module.js';
+import { LeaderElection } from '#common/coordination/leader-election.js';
+import { Membership } from '#common/coordination/members.js';
+import { ZookeeperSession } from '#common/coordination/zookeeper-session.js';
+import { DatabaseModule } from '#common/database/database.module.js';
+import { HintListener } from '#common/database/notifications.js';
+import { PrismaService } from '#common/database/prisma.service.js';
+import { HealthController, readinessChecks } from '#common/health/health.controller.js';
+import { LoggingModule } from '#common/logging/logging.module.js';
+import { DeliveryPublisher } from '#common/queue/delivery-publisher.js';
+import type { ServiceContext } from '#common/runtime/service.js';
+import { Capacity } from './capacity.js';
+import type { SchedulerEnvironment } from './environment.js';
+import { Feeder } from './feeder.js';
+import { LeaderDuties } from './leader-duties.js';
+import { Sweeper } from './sweeper.js';
+
+@Module({})
+export class SchedulerModule implements OnApplicationBootstrap {
+  constructor(private readonly membership: Membership) {}
+
+  static register({ environment, identity, log }: ServiceContext<SchedulerEnvironment>): DynamicModule {
+    return {
+      module: SchedulerModule,
+      imports: [
+        LoggingModule.register(log),
+        DatabaseModule.register(environment, 'triumvir-scheduler', log),
+        CoordinationModule.register({ environment, identity, log }),
+      ],
+      controllers: [HealthController],
+      providers: [
+        readinessChecks(
+          (prisma: PrismaService, zookeeper: ZookeeperSession, redis: DeliveryPublisher) => [
+            { name: 'postgres', check: () => prisma.check() },
+            { name: 'zookeeper', check: () => (zookeeper.connected ? undefined : 'not connected') },
+            { name: 'redis', check: () => (redis.connected ? undefined : 'not connected') },
+          ],
+          [PrismaService, ZookeeperSession, DeliveryPublisher],
+        ),
+        Capacity,
+        Feeder,
+        Sweeper,
+        { provide: DeliveryPublisher, useFactory: () => new DeliveryPublisher(environment, log) },
+        {
+          provide: LeaderDuties,
+          inject: [LeaderElection, Feeder, Sweeper, DeliveryPublisher, HintListener],
+          useFactory: (
+            election: LeaderElection,
+            feeder: Feeder,
+            sweeper: Sweeper,
+            publisher: DeliveryPublisher,
+            hints: HintListener,
+          ) =>
+            new LeaderDuties(environment.SCHEDULER_SHARDS, election, feeder, sweeper, publisher, hints, log),
+        },
+      ],
+    };
+  }
+
+  onApplicationBootstrap(): void {
+    this.membership.join('scheduler');
+  }
+}

@@ -1,0 +1,91 @@
+/** GET /api/v1/cluster: who is alive, who stands for what, who leads under which epoch, and what each executor does. */
+import { Controller, Get } from '@nestjs/common';
+import { ClusterView } from '#common/coordination/cluster-view.js';
+import { ExecutorRepository } from '#common/database/executor.repository.js';
+import { LeaderEpochs } from '#common/database/leader-epochs.js';
+import { Problem } from '../http/problem.js';
+
+interface Candidate {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly since: string;
+}
+
+export interface ClusterAnswer {
+  readonly members: Readonly<Record<'store' | 'scheduler' | 'executor', readonly Candidate[]>>;
+  readonly elections: readonly {
+    readonly election: string;
+    /** First in line, with the epoch of its leadership; null while nobody leads. */
+    readonly leader: (Candidate & { readonly epoch: number }) | null;
+    readonly candidates: readonly Candidate[];
+  }[];
+  readonly executors: readonly {
+    readonly id: string;
+    readonly instance: string;
+    readonly slots: number;
+    readonly running: number;
+    readonly queues: readonly string[];
+    readonly types: readonly string[];
+    readonly draining: boolean;
+    readonly leaseExpiresAt: string;
+  }[];
+}
+
+@Controller('api/v1/cluster')
+export class ClusterController {
+  constructor(
+    private readonly view: ClusterView,
+    private readonly epochs: LeaderEpochs,
+    private readonly executors: ExecutorRepository,
+  ) {}
+
+  /** 503 while ZooKeeper or Postgres is away. */
+  @Get()
+  async get(): Promise<ClusterAnswer> {
+    const [snapshot, epochs, executors] = await Promise.all([
+      this.view.read().catch(() => {
+        throw new Problem(
+          'unavailable',
+          'ZooKeeper cannot be reached, so nobody knows who is alive. Try again.',
+        );
+      }),
+      this.epochs.list(),
+      this.executors.living(),
+    ]);
+    const epochOf = new Map(epochs.map((epoch) => [epoch.election, epoch]));
+    const { store, scheduler, executor } = snapshot.members;
+    return {
+      members: {
+        store: store.map(toCandidate),
+        scheduler: scheduler.map(toCandidate),
+        executor: executor.map(toCandidate),
+      },
+      elections: snapshot.elections.map(({ election, candidates }) => {
+        const first = candidates.find(({ leader }) => leader);
+        const epoch = epochOf.get(election);
+        const leads = first !== undefined && epoch?.holder === first.id;
+        return {
+          election,
+          leader: leads ? { ...toCandidate(first), epoch: Number(epoch.epoch) } : null,
+          candidates: candidates.map(toCandidate),
+        };
+      }),
+      executors: executors.map(({ id, instance, slots, running, queues, types, draining, leaseUntil }) => ({
+        id,
+        instance,
+        slots,
+        running,
+        queues,
+        types,
+        draining,
+        leaseExpiresAt: leaseUntil.toISOString(),
+      })),
+    };
+  }
+}
+
+/** Only what people want to know of a member. */
+function toCandidate({ id, host, pid, since }: Candidate): Candidate {
+  return { id, host, pid, since };
+}

@@ -1,0 +1,28 @@
+/** Settings of the store. */
+import { z } from 'zod';
+import {
+  databaseEnvironment,
+  identityEnvironment,
+  processEnvironment,
+  wholeNumber,
+  zookeeperEnvironment,
+} from '#common/config/environment.js';
+
+export const storeSettings = z.object({
+  STORE_SERVICE_PORT: wholeNumber(0, 65_535).default(3000).describe('Port of the API; 0 takes any free one.'),
+  STORE_SERVICE_HOST: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe(
+      'Address the API listens on. Beyond loopback, whoever reaches it can run commands: put it behind a guard.',
+    ),
+});
+
+export const storeEnvironment = processEnvironment
+  .and(identityEnvironment)
+  .and(databaseEnvironment)
+  .and(zookeeperEnvironment)
+  .and(storeSettings);
+
+export type StoreEnvironment = z.infer<typeof storeEnvironment>;

@@ -1,0 +1,77 @@
+/** Errors as a client sees them: problem documents after RFC 9457. */
+
+/** What was wrong with one field of the request. */
+export interface FieldProblem {
+  /** Path of the field, such as `payload.command`; empty for the body as a whole. */
+  readonly field: string;
+  readonly message: string;
+  /** What would have been accepted, where that can be listed. */
+  readonly allowed?: readonly (string | number)[];
+}
+
+export interface ProblemDocument {
+  /** A stable name of the kind of problem, for programs. */
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  /** The request that it is about. */
+  readonly instance: string;
+  readonly errors?: readonly FieldProblem[];
+}
+
+const TITLES = {
+  'bad-request': 'The request could not be understood',
+  'validation-failed': 'The request holds values that are not allowed',
+  'not-found': 'There is no such thing',
+  conflict: 'The state of the thing does not allow it',
+  'payload-too-large': 'The request is too large',
+  'unsupported-media-type': 'The body is not JSON',
+  'method-not-allowed': 'The method is not allowed here',
+  unavailable: 'The service cannot do this just now',
+  internal: 'Something went wrong in the service',
+} as const;
+
+export type ProblemKind = keyof typeof TITLES;
+
+const STATUS: Record<ProblemKind, number> = {
+  'bad-request': 400,
+  'validation-failed': 422,
+  'not-found': 404,
+  conflict: 409,
+  'payload-too-large': 413,
+  'unsupported-media-type': 415,
+  'method-not-allowed': 405,
+  unavailable: 503,
+  internal: 500,
+};
+
+/** Thrown anywhere behind a controller; the filter turns it into a problem document. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+
+  constructor(
+    readonly kind: ProblemKind,
+    /** A sentence for a person: what happened, and what to do. */
+    readonly detail: string,
+    readonly errors: readonly FieldProblem[] = [],
+  ) {
+    super(detail);
+  }
+
+  get status(): number {
+    return STATUS[this.kind];
+  }
+
+  toDocument(instance: string): ProblemDocument {
+    const { kind, status, detail, errors } = this;
+    return {
+      type: `urn:triumvir:problem:${kind}`,
+      title: TITLES[kind],
+      status,
+      detail,
+      instance,
+      ...(errors.length > 0 ? { errors } : {}),
+    };
+  }
+}

@@ -1,0 +1,145 @@
+/** Jobs as the API shows them. */
+import type { EarlierAttempt } from '#common/database/job.repository.js';
+import type { Job, JobError, JobState, Json, OutputPiece } from '#common/domain/job.js';
+import type { RetryPolicy } from '#common/domain/retry-policy.js';
+
+export interface JobView {
+  readonly id: string;
+  readonly name: string | null;
+  readonly type: string;
+  readonly queue: string;
+  readonly state: JobState;
+  readonly priority: number;
+  readonly payload: Json;
+  readonly runAt: string;
+  readonly createdAt: string;
+  readonly queuedAt: string | null;
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+  /** Attempts that were started; one that was interrupted by a shutdown does not count. */
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  /** Milliseconds. */
+  readonly timeout: number;
+  /** As it was given; null is the default policy. */
+  readonly retry: Json;
+  /** Id of the executor that runs it, or ran it last. */
+  readonly executor: string | null;
+  readonly cancelRequestedAt: string | null;
+  readonly result: Json;
+  readonly error: JobError | null;
+}
+
+export interface AttemptView {
+  readonly attempt: number;
+  readonly outcome: string;
+  readonly executor: string | null;
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+  readonly error: JobError | null;
+}
+
+export function presentJob(job: Job): JobView {
+  return {
+    id: job.id,
+    name: job.name,
+    type: job.type,
+    queue: job.queue,
+    state: job.state,
+    priority: job.priority,
+    payload: job.payload,
+    runAt: job.runAt.toISOString(),
+    createdAt: job.createdAt.toISOString(),
+    queuedAt: time(job.queuedAt),
+    startedAt: time(job.startedAt),
+    finishedAt: time(job.finishedAt),
+    attempt: job.attempt,
+    maxAttempts: job.maxAttempts,
+    timeout: job.timeoutMs,
+    retry: job.retry === null ? null : presentRetry(job.retry),
+    executor: job.executorId,
+    cancelRequestedAt: time(job.cancelRequestedAt),
+    result: job.result,
+    error: job.error,
+  };
+}
+
+/** The earlier attempts, and the one that the job itself tells of: the running one, or the one that ended it. */
+export function presentAttempts(job: Job, earlier: readonly EarlierAttempt[]): AttemptView[] {
+  const past = earlier.map((attempt) => ({
+    attempt: attempt.attempt,
+    outcome: attempt.outcome,
+    executor: attempt.executorId,
+    startedAt: time(attempt.startedAt),
+    finishedAt: time(attempt.finishedAt),
+    error: attempt.error,
+  }));
+  const isKnown = job.attempt === 0 || past.some(({ attempt }) => attempt === job.attempt);
+  if (isKnown || job.startedAt === null) return past;
+  const latest = {
+    attempt: job.attempt,
+    outcome: job.state === 'dead' ? 'failed' : job.state,
+    executor: job.executorId,
+    startedAt: time(job.startedAt),
+    finishedAt: time(job.finishedAt),
+    error: job.error,
+  };
+  return [...past, latest];
+}
+
+export interface OutputView {
+  readonly jobId: string;
+  readonly attempt: number;
+  /** Both streams in the order of writing, with a line that tells where something was left out. */
+  readonly output: string;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly truncated: boolean;
+  /** Bytes that were left out because there were more than the executor keeps. */
+  readonly omittedBytes: number;
+}
+
+export function presentOutput(jobId: string, attempt: number, pieces: readonly OutputPiece[]): OutputView {
+  const stream = (wanted: OutputPiece['stream']) =>
+    pieces
+      .filter(({ stream }) => stream === wanted)
+      .map(({ text }) => text)
+      .join('');
+  const omittedBytes = pieces.reduce((sum, piece) => sum + piece.omittedBytes, 0);
+  return {
+    jobId,
+    attempt,
+    output: pieces
+      .map(({ text, omittedBytes: gap }) => (gap > 0 ? `\n[… ${gap} bytes left out …]\n${text}` : text))
+      .join(''),
+    stdout: stream('out'),
+    stderr: stream('err'),
+    truncated: omittedBytes > 0,
+    omittedBytes,
+  };
+}
+
+function presentRetry(retry: RetryPolicy): Json {
+  switch (retry.strategy) {
+    case 'exponential':
+      return {
+        strategy: 'exponential',
+        base: retry.baseMs,
+        factor: retry.factor,
+        max: retry.maxMs,
+        jitter: retry.jitter,
+      };
+    case 'fixed':
+      return { strategy: 'fixed', delay: retry.delayMs };
+    case 'list':
+      return { strategy: 'list', delays: retry.delaysMs };
+    case 'none':
+      return { strategy: 'none' };
+    default:
+      throw new Error(`unknown retry strategy ${String(retry satisfies never)}`);
+  }
+}
+
+function time(date: Date | null): string | null {
+  return date?.toISOString() ?? null;
+}

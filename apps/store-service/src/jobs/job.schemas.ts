@@ -1,0 +1,153 @@
+/** What clients may send about jobs. Each description is part of the API's documentation. */
+import { z } from 'zod';
+import { jobType, noNul, queueName } from '#common/config/names.js';
+import { parseDuration } from '#common/domain/duration.js';
+import {
+  DEFAULT_QUEUE,
+  JOB_STATES,
+  MAX_ATTEMPTS,
+  PRIORITY,
+  TIMEOUT_MS,
+  type Json,
+} from '#common/domain/job.js';
+import { MAX_RETRY_DELAY_MS } from '#common/domain/retry-policy.js';
+import { storableJson } from './storable-json.js';
+
+const TEN_YEARS_MS = 10 * 365 * 24 * 3_600_000;
+
+/** Whole milliseconds, or a text such as 500ms, 30s, 5m, 2h, 1d, 1h30m. */
+function duration(minMs: number, maxMs: number) {
+  const allowed = `must be a whole number of milliseconds or a duration such as "500ms", "30s", "5m", "2h" or "1d", from ${minMs} ms to ${maxMs} ms`;
+  return z.unknown().transform((value, context): number => {
+    const ms = typeof value === 'string' ? parseDuration(value) : value;
+    if (typeof ms === 'number' && Number.isInteger(ms) && ms >= minMs && ms <= maxMs) return ms;
+    context.issues.push({ code: 'custom', message: allowed, input: value });
+    return z.NEVER;
+  });
+}
+
+const wait = duration(0, MAX_RETRY_DELAY_MS);
+
+export const retrySchema = z.discriminatedUnion('strategy', [
+  z
+    .strictObject({
+      strategy: z.literal('exponential'),
+      base: duration(1, MAX_RETRY_DELAY_MS).optional(),
+      factor: z.number().min(1).max(100).default(2),
+      max: duration(1, MAX_RETRY_DELAY_MS).optional(),
+      jitter: z.number().min(0).max(1).default(0.2),
+    })
+    .transform(({ strategy, base = 1000, factor, max = 3_600_000, jitter }) => ({
+      strategy,
+      baseMs: base,
+      factor,
+      maxMs: max,
+      jitter,
+    })),
+  z
+    .strictObject({ strategy: z.literal('fixed'), delay: wait })
+    .transform(({ strategy, delay }) => ({ strategy, delayMs: delay })),
+  z
+    .strictObject({ strategy: z.literal('list'), delays: z.array(wait).min(1).max(100) })
+    .transform(({ strategy, delays }) => ({ strategy, delaysMs: delays })),
+  z.strictObject({ strategy: z.literal('none') }),
+]);
+
+export const createJobSchema = z
+  .strictObject({
+    type: jobType.describe('Which handler runs it, such as command.'),
+    payload: storableJson
+      .default({} satisfies Json)
+      .describe('What the handler is given; its type says what it must look like.'),
+    name: noNul(z.string().min(1).max(200))
+      .refine((text) => text.isWellFormed(), 'must be valid Unicode')
+      .nullish()
+      .describe('A label for people.'),
+    queue: queueName.default(DEFAULT_QUEUE).describe('The queue it waits in.'),
+    runAt: z.iso
+      .datetime({
+        offset: true,
+        error: 'must be an ISO 8601 time with offset, such as 2030-01-31T09:00:00+01:00',
+      })
+      .transform((text) => new Date(text))
+      .refine((date) => Number.isFinite(date.getTime()), 'is no date of the calendar')
+      .nullish()
+      .describe('When it is due. A past time is due at once.'),
+    delay: duration(0, TEN_YEARS_MS)
+      .optional()
+      .describe('How long after submission it is due, instead of runAt.'),
+    priority: z
+      .int()
+      .min(PRIORITY.most)
+      .max(PRIORITY.least)
+      .default(PRIORITY.default)
+      .describe('0 is the most urgent, 9 the least.'),
+    maxAttempts: z
+      .int()
+      .min(MAX_ATTEMPTS.min)
+      .max(MAX_ATTEMPTS.max)
+      .default(MAX_ATTEMPTS.default)
+      .describe('How often it is tried before it is dead.'),
+    timeout: duration(TIMEOUT_MS.min, TIMEOUT_MS.max)
+      .optional()
+      .describe('How long one attempt may run. Default 1h.'),
+    retry: retrySchema.nullish().describe('When it is tried again after a failure.'),
+  })
+  .refine(({ runAt, delay }) => runAt == null || delay === undefined, {
+    path: ['delay'],
+    message: 'cannot be given together with runAt',
+  });
+
+export type CreateJob = z.output<typeof createJobSchema>;
+
+export const jobIdSchema = z.strictObject({ id: z.uuid('must be a job id (a UUID)') });
+
+const MAX_PAGE = 200;
+
+export const listJobsSchema = z.strictObject({
+  state: z
+    .string()
+    .transform((text) => text.split(','))
+    .pipe(z.array(z.enum(JOB_STATES)))
+    .optional()
+    .describe('Only jobs in this state, or in one of several with commas between.'),
+  type: jobType.optional().describe('Only jobs of this type.'),
+  queue: queueName.optional().describe('Only jobs of this queue.'),
+  limit: z
+    .string()
+    .regex(/^\d{1,3}$/, `must be a whole number from 1 to ${MAX_PAGE}`)
+    .transform(Number)
+    .pipe(z.number().min(1).max(MAX_PAGE))
+    .default(50)
+    .describe('Most jobs in one answer.'),
+  cursor: z
+    .string()
+    .transform((text, context): string => {
+      const id = Buffer.from(text, 'base64url').toString('latin1');
+      if (z.uuid().safeParse(id).success && encodeCursor(id) === text) return id;
+      context.issues.push({
+        code: 'custom',
+        message: 'must be a nextCursor from an earlier answer',
+        input: text,
+      });
+      return z.NEVER;
+    })
+    .optional()
+    .describe('Where to go on: nextCursor of the answer before.'),
+});
+
+export type ListJobs = z.output<typeof listJobsSchema>;
+
+/** Opaque to clients, so that what it holds can change. */
+export function encodeCursor(lastId: string): string {
+  return Buffer.from(lastId, 'latin1').toString('base64url');
+}
+
+export const outputQuerySchema = z.strictObject({
+  attempt: z
+    .string()
+    .regex(/^\d{1,3}$/, 'must be the number of an attempt')
+    .transform(Number)
+    .optional()
+    .describe('Which attempt; the latest unless given.'),
+});

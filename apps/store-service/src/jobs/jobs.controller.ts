@@ -1,0 +1,79 @@
+/** /api/v1/jobs: submit, look up, list, cancel, read output. */
+import { Body, Controller, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { validationPipe } from '../http/validation.js';
+import {
+  presentAttempts,
+  presentJob,
+  presentOutput,
+  type AttemptView,
+  type JobView,
+  type OutputView,
+} from './job.presenter.js';
+import {
+  createJobSchema,
+  encodeCursor,
+  jobIdSchema,
+  listJobsSchema,
+  outputQuerySchema,
+  type CreateJob,
+  type ListJobs,
+} from './job.schemas.js';
+import { JobService } from './job.service.js';
+
+const inBody = validationPipe('validation-failed');
+const inUrl = validationPipe('bad-request');
+
+@Controller('api/v1/jobs')
+export class JobsController {
+  constructor(private readonly jobs: JobService) {}
+
+  /** Answers 201 when the job is durable. */
+  @Post()
+  async create(
+    @Body({ schema: createJobSchema, pipes: [inBody] }) request: CreateJob,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<JobView> {
+    const job = await this.jobs.submit(request);
+    void reply.header('location', `/api/v1/jobs/${job.id}`);
+    return presentJob(job);
+  }
+
+  /** Newest first. */
+  @Get()
+  async list(
+    @Query({ schema: listJobsSchema, pipes: [inUrl] }) query: ListJobs,
+  ): Promise<{ jobs: JobView[]; nextCursor: string | null }> {
+    const { jobs, nextId } = await this.jobs.list(query);
+    return { jobs: jobs.map(presentJob), nextCursor: nextId === undefined ? null : encodeCursor(nextId) };
+  }
+
+  @Get(':id')
+  async get(
+    @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: { id: string },
+  ): Promise<JobView & { attempts: AttemptView[] }> {
+    const { job, earlier } = await this.jobs.getWithAttempts(id);
+    return { ...presentJob(job), attempts: presentAttempts(job, earlier) };
+  }
+
+  /** 200: it is cancelled. 202: it runs, and has been asked to end. 409: it had finished. */
+  @Post(':id/cancel')
+  @HttpCode(200)
+  async cancel(
+    @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: { id: string },
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<JobView> {
+    const job = await this.jobs.cancel(id);
+    if (job.state === 'running') void reply.status(202);
+    return presentJob(job);
+  }
+
+  @Get(':id/output')
+  async output(
+    @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: { id: string },
+    @Query({ schema: outputQuerySchema, pipes: [inUrl] }) { attempt: wanted }: { attempt?: number },
+  ): Promise<OutputView> {
+    const { attempt, pieces } = await this.jobs.output(id, wanted);
+    return presentOutput(id, attempt, pieces);
+  }
+}

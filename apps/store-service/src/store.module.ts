@@ -1,0 +1,51 @@
+/** Puts the store together. */
+import { Module, type DynamicModule, type OnApplicationBootstrap } from '@nestjs/common';
+import { CoordinationModule } from '#common/coordination/coordination.module.js';
+import { Membership } from '#common/coordination/members.js';
+import { DatabaseModule } from '#common/database/database.module.js';
+import { PrismaService } from '#common/database/prisma.service.js';
+import { HealthController, readinessChecks } from '#common/health/health.controller.js';
+import { LoggingModule } from '#common/logging/logging.module.js';
+import type { ServiceContext } from '#common/runtime/service.js';
+import { ClusterController } from './cluster/cluster.controller.js';
+import type { StoreEnvironment } from './environment.js';
+import { JobTypes } from './jobs/job-types.js';
+import { JobService } from './jobs/job.service.js';
+import { JobsController } from './jobs/jobs.controller.js';
+
+@Module({})
+export class StoreModule implements OnApplicationBootstrap {
+  constructor(private readonly membership: Membership) {}
+
+  static register({ environment, identity, log }: ServiceContext<StoreEnvironment>): DynamicModule {
+    return {
+      module: StoreModule,
+      imports: [
+        LoggingModule.register(log),
+        DatabaseModule.register(environment, 'triumvir-store', log),
+        CoordinationModule.register({ environment, identity, log }),
+      ],
+      controllers: [JobsController, ClusterController, HealthController],
+      providers: [
+        JobService,
+        JobTypes,
+        // ZooKeeper is not among them: without it the store still takes jobs and answers for them.
+        readinessChecks(
+          (prisma: PrismaService, types: JobTypes) => [
+            { name: 'postgres', check: () => prisma.check() },
+            {
+              name: 'job types',
+              check: () =>
+                types.known.length > 0 ? undefined : 'no executor has announced its job types yet',
+            },
+          ],
+          [PrismaService, JobTypes],
+        ),
+      ],
+    };
+  }
+
+  onApplicationBootstrap(): void {
+    this.membership.join('store');
+  }
+}

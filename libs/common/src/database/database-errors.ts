@@ -1,0 +1,38 @@
+/** What went wrong in Postgres, in terms that callers can act on. */
+import { Prisma } from './generated/client.js';
+
+/** Thrown when Postgres cannot be reached, refuses us or is going down. It passes; whether the statement took effect is unknown. */
+export class DatabaseUnavailableError extends Error {
+  override readonly name = 'DatabaseUnavailableError';
+
+  constructor(cause: unknown) {
+    super('Postgres cannot be reached or is not ready', { cause });
+  }
+}
+
+/** SQLSTATE classes that speak of the server's condition: connection, authorisation, no such database, resources, intervention, system. */
+const SERVER_CONDITION = /^(08|28|3D|53|57|58)/;
+/** SQLSTATE classes that speak of the values given: data exception, constraint violation. */
+const VALUE_FAULT = /^(22|23)/;
+
+/** The SQLSTATE that Postgres gave, or undefined when the error did not come from Postgres. */
+function sqlState(error: unknown): string | undefined {
+  if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return undefined;
+  const adapterError = error.meta?.['driverAdapterError'] as
+    { cause?: { originalCode?: string } } | undefined;
+  return adapterError?.cause?.originalCode;
+}
+
+export function isUnavailable(error: unknown): boolean {
+  // Wrong use of Prisma is a defect of ours, whatever the state of the server.
+  if (error instanceof Prisma.PrismaClientValidationError) return false;
+  const state = sqlState(error);
+  // Without a SQLSTATE the statement never got an answer: refused, cut off or timed out.
+  return state === undefined || SERVER_CONDITION.test(state);
+}
+
+/** True when the error is the fault of a value that a statement was given, so another value might have succeeded. */
+export function isValueFault(error: unknown): boolean {
+  const state = sqlState(error);
+  return state !== undefined && VALUE_FAULT.test(state);
+}

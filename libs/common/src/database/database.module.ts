@@ -1,0 +1,43 @@
+/** Everything that reaches Postgres, for the dependency injection of one service. */
+import { Module, type DynamicModule } from '@nestjs/common';
+import type { DatabaseEnvironment } from '#common/config/environment.js';
+import { EpochStore } from '#common/coordination/epoch-store.js';
+import type { Logger } from '#common/logging/logger.js';
+import { ExecutorRepository } from './executor.repository.js';
+import { FeedRepository } from './feed.repository.js';
+import { JobTypeRepository } from './job-type.repository.js';
+import { JobRepository } from './job.repository.js';
+import { LeaderEpochs } from './leader-epochs.js';
+import { HintListener, Notifier } from './notifications.js';
+import { PrismaService } from './prisma.service.js';
+import { QueueRepository } from './queue.repository.js';
+import { RunRepository } from './run.repository.js';
+
+const REPOSITORIES = [
+  ExecutorRepository,
+  FeedRepository,
+  JobRepository,
+  JobTypeRepository,
+  LeaderEpochs,
+  Notifier,
+  QueueRepository,
+  RunRepository,
+];
+
+@Module({})
+export class DatabaseModule {
+  /** @param applicationName what the connections are called in pg_stat_activity */
+  static register(environment: DatabaseEnvironment, applicationName: string, log: Logger): DynamicModule {
+    return {
+      module: DatabaseModule,
+      global: true,
+      providers: [
+        { provide: PrismaService, useFactory: () => new PrismaService(environment, applicationName, log) },
+        { provide: HintListener, useFactory: () => new HintListener(environment, log) },
+        { provide: EpochStore, useExisting: LeaderEpochs },
+        ...REPOSITORIES,
+      ],
+      exports: [PrismaService, HintListener, EpochStore, ...REPOSITORIES],
+    };
+  }
+}

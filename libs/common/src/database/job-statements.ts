@@ -1,0 +1,212 @@
+/**
+ * The SQL of the protocol, one named statement for each step. All are set-based (arrays in through unnest, rows out),
+ * run on Postgres's clock, and name in WHERE the state, and the fencing token, that they rely on: a statement that
+ * changes no row has met a newer truth, which is an expected answer.
+ */
+
+/** What a job's row looks like to the repository. */
+const JOB_COLUMNS = `id, name, type, queue, state, priority, run_at AS "runAt", delivery, attempt,
+  max_attempts AS "maxAttempts", timeout_ms::float8 AS "timeoutMs", retry, payload, created_at AS "createdAt",
+  queued_at AS "queuedAt", started_at AS "startedAt", finished_at AS "finishedAt", executor_id AS "executorId",
+  cancel_requested_at AS "cancelRequestedAt", result, error`;
+
+/** Commits of this statement need not wait for the disk: what a crash of Postgres loses here, the fences heal. */
+const WITHOUT_FSYNC = `nosync AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))`;
+
+/**
+ * Submit: stores new jobs, due at their run_at or so many milliseconds from now.
+ * In: one array for each column. Rows: the stored jobs, in no particular order.
+ */
+export const INSERT_JOBS = `/* insert_jobs */
+INSERT INTO jobs (id, name, type, queue, state, priority, run_at, max_attempts, timeout_ms, retry, payload)
+SELECT n.id, n.name, n.type, n.queue, 'scheduled', n.priority,
+       coalesce(n.run_at, now() + n.delay_ms * interval '1 millisecond'),
+       n.max_attempts, n.timeout_ms, n.retry, n.payload
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::timestamptz[], $7::float8[],
+            $8::int[], $9::bigint[], $10::jsonb[], $11::jsonb[])
+  AS n(id, name, type, queue, priority, run_at, delay_ms, max_attempts, timeout_ms, retry, payload)
+RETURNING ${JOB_COLUMNS}`;
+
+/**
+ * T1, claim: takes due jobs, most urgent first, and readies them for the hand-over.
+ * In: election, epoch; for each queue how many are wanted.
+ * Guard: the epoch still stands (share-locked, so a successor's bump waits for this claim or beats it); state scheduled.
+ * Rows: id, delivery, type, queue of each claimed job, in the order of the hand-over.
+ * Index: jobs_claim_idx, read once for each queue and priority, so jobs that are not due cost nothing.
+ */
+export const CLAIM_DUE = `/* claim_due */
+WITH ${WITHOUT_FSYNC},
+standing AS MATERIALIZED (
+  SELECT 1 FROM leader_epochs, nosync WHERE election = $1 AND epoch = $2 FOR SHARE OF leader_epochs
+),
+due AS MATERIALIZED (
+  SELECT job.id, job.priority, job.run_at
+  FROM standing,
+       unnest($3::text[], $4::int[]) AS wanted(queue, room),
+       LATERAL (
+         SELECT one.id, one.run_at, one.priority
+         FROM generate_series(0, 9) AS p(priority),
+              LATERAL (
+                SELECT id, run_at, jobs.priority FROM jobs
+                WHERE state = 'scheduled' AND jobs.queue = wanted.queue AND jobs.priority = p.priority AND run_at <= now()
+                ORDER BY run_at, id LIMIT wanted.room FOR UPDATE SKIP LOCKED
+              ) AS one
+         LIMIT wanted.room
+       ) AS job
+),
+claimed AS (
+  UPDATE jobs SET state = 'queued', delivery = delivery + 1, queued_at = now()
+  FROM due WHERE jobs.id = due.id AND jobs.state = 'scheduled'
+  RETURNING jobs.id, jobs.delivery, jobs.type, jobs.queue, due.priority, due.run_at
+)
+SELECT id, delivery, type, queue FROM claimed ORDER BY priority, run_at, id`;
+
+/**
+ * The queues of one shard. The hash is Postgres's own, so all schedulers that use one database agree on it.
+ * In: shard ($1) and number of shards ($2).
+ */
+const QUEUES_OF_SHARD = `(SELECT name FROM queues WHERE (hashtext(name) & 2147483647) % $2::int = $1::int) AS q`;
+
+/**
+ * What the feeder needs to know before it claims.
+ * In: shard, number of shards. Rows: for each queue how many jobs are handed over but not started, and in how many
+ * milliseconds (negative when overdue) its next job is due, or null when none is scheduled.
+ * Index: jobs_queued_idx and jobs_claim_idx.
+ */
+export const QUEUE_DEPTHS = `/* queue_depths */
+SELECT q.name AS queue,
+  (SELECT count(*)::int FROM jobs WHERE state = 'queued' AND queue = q.name) AS depth,
+  (SELECT extract(epoch FROM min(first.run_at) - clock_timestamp())::float8 * 1000
+   FROM generate_series(0, 9) AS p(priority),
+        LATERAL (SELECT run_at FROM jobs WHERE state = 'scheduled' AND queue = q.name AND priority = p.priority
+                 ORDER BY run_at, id LIMIT 1) AS first) AS "nextDueInMs"
+FROM ${QUEUES_OF_SHARD}`;
+
+/**
+ * T3, sweep, first half: handed-over jobs that nobody has started for a while.
+ * In: shard, number of shards, age in milliseconds, most rows. Rows: id, delivery, queue. Index: jobs_queued_idx.
+ */
+export const FIND_OVERDUE_DELIVERIES = `/* find_overdue_deliveries */
+SELECT j.id AS "jobId", j.delivery, j.queue
+FROM ${QUEUES_OF_SHARD},
+     LATERAL (SELECT id, delivery, queue, queued_at FROM jobs
+              WHERE state = 'queued' AND queue = q.name AND queued_at <= now() - $3::float8 * interval '1 millisecond'
+              ORDER BY queued_at LIMIT $4) AS j
+ORDER BY j.queued_at LIMIT $4`;
+
+/**
+ * T3, sweep, second half: takes back deliveries that BullMQ does not know, so that the next claim hands them over anew.
+ * In: election, epoch; job ids and the deliveries that were lost. Guard: epoch; state queued and that very delivery.
+ * Rows: id of each job taken back.
+ */
+export const TAKE_BACK_DELIVERIES = `/* take_back_deliveries */
+WITH standing AS MATERIALIZED (
+  SELECT 1 FROM leader_epochs WHERE election = $1 AND epoch = $2 FOR SHARE
+)
+UPDATE jobs SET state = 'scheduled', queued_at = NULL
+FROM standing, unnest($3::uuid[], $4::int[]) AS lost(id, delivery)
+WHERE jobs.id = lost.id AND jobs.state = 'queued' AND jobs.delivery = lost.delivery
+RETURNING jobs.id`;
+
+/**
+ * T4, start: turns deliveries into running attempts.
+ * In: executor; job ids and deliveries. Guard: state queued and that very delivery, so a lost, repeated or outdated
+ * delivery starts nothing; the executor's own lease stands, so nobody starts what would be reclaimed at once.
+ * Rows: the spec of each job that was started.
+ */
+export const START_JOBS = `/* start_jobs */
+WITH ${WITHOUT_FSYNC},
+alive AS MATERIALIZED (SELECT 1 FROM executors, nosync WHERE id = $1::uuid AND lease_until > now())
+UPDATE jobs SET state = 'running', attempt = attempt + 1, executor_id = $1::uuid, started_at = now(),
+  finished_at = NULL, deadline = now() + (timeout_ms + $4::float8) * interval '1 millisecond'
+FROM alive, unnest($2::uuid[], $3::int[]) AS d(id, delivery)
+WHERE jobs.id = d.id AND jobs.state = 'queued' AND jobs.delivery = d.delivery
+RETURNING jobs.id, type, payload, attempt, max_attempts AS "maxAttempts", timeout_ms::float8 AS "timeoutMs", retry`;
+
+/**
+ * T6, finish: records what became of attempts, and what they wrote, in one step.
+ * In: arrays of id, attempt, executor, next state, wait before the next attempt (ms), whether the attempt counts,
+ * the outcome and error kept in the history (null where nothing is), result, final error; then the outputs.
+ * Guard: state running, that very attempt, that very executor: an attempt that was taken back changes nothing.
+ * A job whose cancellation was asked for is not tried again: instead of scheduled it becomes cancelled.
+ * Rows: id and resulting state of each accepted attempt.
+ */
+const FINISH = (standing: string) => `
+ended AS (
+  SELECT * FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::float8[], $6::bool[], $7::text[],
+                       $8::jsonb[], $9::jsonb[], $10::jsonb[])
+    AS e(id, attempt, executor_id, state, delay_ms, counted, outcome, attempt_error, result, error)
+),
+accepted AS (
+  UPDATE jobs SET
+    state = CASE WHEN ended.state = 'scheduled' AND cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE ended.state END,
+    attempt = ended.attempt - CASE WHEN ended.counted THEN 0 ELSE 1 END,
+    run_at = CASE WHEN ended.state = 'scheduled' THEN now() + ended.delay_ms * interval '1 millisecond' ELSE run_at END,
+    finished_at = CASE WHEN ended.state <> 'scheduled' OR cancel_requested_at IS NOT NULL THEN now() END,
+    result = ended.result,
+    error = CASE WHEN ended.counted THEN coalesce(ended.error, ended.attempt_error) ELSE jobs.error END,
+    deadline = NULL, queued_at = NULL
+  FROM ended${standing}
+  WHERE jobs.id = ended.id AND jobs.state = 'running' AND jobs.attempt = ended.attempt AND jobs.executor_id = ended.executor_id
+  RETURNING jobs.id, jobs.state, ended.attempt, ended.outcome, ended.attempt_error, jobs.executor_id, jobs.started_at
+),
+history AS (
+  INSERT INTO job_attempts (job_id, attempt, outcome, executor_id, started_at, error)
+  SELECT id, attempt, outcome, executor_id, started_at, attempt_error FROM accepted WHERE outcome IS NOT NULL
+)`;
+
+export const FINISH_JOBS = `/* finish_jobs */
+WITH ${FINISH('')},
+output AS (
+  INSERT INTO job_outputs (job_id, attempt, seq, stream, text, omitted_bytes)
+  SELECT o.job_id, accepted.attempt, o.seq, o.stream, o.text, o.omitted_bytes
+  FROM unnest($11::uuid[], $12::int[], $13::text[], $14::text[], $15::bigint[]) AS o(job_id, seq, stream, text, omitted_bytes)
+  JOIN accepted ON accepted.id = o.job_id
+)
+SELECT id, state FROM accepted`;
+
+/** T7, reclaim, second half: the same for attempts whose executor is gone, by a leader whose epoch ($11, $12) stands. */
+export const RECLAIM_JOBS = `/* reclaim_jobs */
+WITH standing AS MATERIALIZED (
+  SELECT 1 FROM leader_epochs WHERE election = $11 AND epoch = $12 FOR SHARE
+),${FINISH(', standing')}
+SELECT id, state FROM accepted`;
+
+/**
+ * T7, reclaim, first half: running attempts whose executor's lease ran out, whose executor has left, or whose own
+ * deadline has passed. In: most rows. Index: jobs_running_idx (it holds no more rows than the cluster has slots).
+ */
+export const FIND_LOST_ATTEMPTS = `/* find_lost_attempts */
+SELECT j.id, j.attempt, j.max_attempts AS "maxAttempts", j.retry, j.executor_id AS "executorId",
+  (e.id IS NOT NULL AND e.lease_until > now()) AS "executorAlive"
+FROM jobs j LEFT JOIN executors e ON e.id = j.executor_id
+WHERE j.state = 'running' AND (e.id IS NULL OR e.lease_until <= now() OR j.deadline <= now())
+LIMIT $1`;
+
+/**
+ * Cancel: ends a job that is not running at once, and asks for the end of one that is; its executor then confirms.
+ * Guard: not in an end state. Rows: the job, or none.
+ */
+export const CANCEL_JOB = `/* cancel_job */
+UPDATE jobs SET
+  state = CASE WHEN state = 'running' THEN 'running' ELSE 'cancelled' END,
+  finished_at = CASE WHEN state = 'running' THEN NULL ELSE now() END,
+  cancel_requested_at = coalesce(cancel_requested_at, now())
+WHERE id = $1::uuid AND state IN ('blocked', 'scheduled', 'queued', 'running')
+RETURNING ${JOB_COLUMNS}`;
+
+/** Jobs of an executor that somebody wants ended: the safety net for notifications that were lost. Index: jobs_running_idx. */
+export const FIND_CANCEL_REQUESTS = `/* find_cancel_requests */
+SELECT id FROM jobs WHERE state = 'running' AND executor_id = $1::uuid AND cancel_requested_at IS NOT NULL`;
+
+export const GET_JOB = `/* get_job */
+SELECT ${JOB_COLUMNS} FROM jobs WHERE id = $1::uuid`;
+
+/** Lists newest first, from before a given id. Every filter may be null. Index: the primary key. */
+export const LIST_JOBS = `/* list_jobs */
+SELECT ${JOB_COLUMNS} FROM jobs
+WHERE ($1::uuid IS NULL OR id < $1::uuid)
+  AND ($2::text[] IS NULL OR state = ANY ($2::text[]))
+  AND ($3::text IS NULL OR type = $3)
+  AND ($4::text IS NULL OR queue = $4)
+ORDER BY id DESC LIMIT $5`;

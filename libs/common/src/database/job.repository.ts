@@ -1,0 +1,126 @@
+/** Jobs as the store sees them: submit, look up, list, cancel. */
+import { Injectable } from '@nestjs/common';
+import {
+  isEndState,
+  type Job,
+  type JobError,
+  type JobState,
+  type NewJob,
+  type OutputPiece,
+} from '#common/domain/job.js';
+import { Batcher } from '#common/runtime/batcher.js';
+import { isValueFault } from './database-errors.js';
+import { CANCEL_JOB, GET_JOB, INSERT_JOBS, LIST_JOBS } from './job-statements.js';
+import { PrismaService } from './prisma.service.js';
+
+/** A statement is one round trip and one commit however many rows it has; beyond this, rows cost more than round trips. */
+const INSERT_BATCH = 1000;
+/** Two, so that one batch is on its way to Postgres while the other one's commit waits for the disk. */
+const INSERT_CONCURRENCY = 2;
+
+export interface JobFilter {
+  readonly states?: readonly JobState[] | undefined;
+  readonly type?: string | undefined;
+  readonly queue?: string | undefined;
+  /** Only jobs created before this one. */
+  readonly before?: string | undefined;
+}
+
+/** An attempt that ended without ending its job. */
+export interface EarlierAttempt {
+  readonly attempt: number;
+  readonly outcome: string;
+  readonly executorId: string | null;
+  readonly startedAt: Date | null;
+  readonly finishedAt: Date;
+  readonly error: JobError | null;
+}
+
+@Injectable()
+export class JobRepository {
+  readonly #inserts = new Batcher<NewJob, Job>({
+    flush: (jobs) => this.#insertAll(jobs),
+    maxItems: INSERT_BATCH,
+    concurrency: INSERT_CONCURRENCY,
+    isItemFault: isValueFault,
+  });
+
+  constructor(private readonly prisma: PrismaService) {}
+
+  /**
+   * Stores a new job; resolves when it is durable. Submissions that arrive together share one statement and one commit.
+   * @throws DatabaseUnavailableError when it is not known to be stored
+   */
+  insert(job: NewJob): Promise<Job> {
+    return this.#inserts.add(job);
+  }
+
+  async #insertAll(jobs: NewJob[]): Promise<Job[]> {
+    const column = <Value>(of: (job: NewJob) => Value) => jobs.map(of);
+    const rows = await this.prisma.query<Job>(
+      INSERT_JOBS,
+      column((job) => job.id),
+      column((job) => job.name),
+      column((job) => job.type),
+      column((job) => job.queue),
+      column((job) => job.priority),
+      column((job) => job.runAt?.toISOString() ?? null),
+      column((job) => job.delayMs),
+      column((job) => job.maxAttempts),
+      column((job) => job.timeoutMs),
+      column((job) => (job.retry === null ? null : JSON.stringify(job.retry))),
+      column((job) => JSON.stringify(job.payload)),
+    );
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    return jobs.map(({ id }) => byId.get(id) as Job);
+  }
+
+  async get(id: string): Promise<Job | undefined> {
+    const [job] = await this.prisma.query<Job>(GET_JOB, id);
+    return job;
+  }
+
+  /** Newest first, at most `limit`. */
+  list(filter: JobFilter, limit: number): Promise<Job[]> {
+    return this.prisma.query<Job>(
+      LIST_JOBS,
+      filter.before ?? null,
+      filter.states ?? null,
+      filter.type ?? null,
+      filter.queue ?? null,
+      limit,
+    );
+  }
+
+  /**
+   * Cancels a job. One that is running is only asked to end: it stays `running`, with `cancelRequestedAt` set, until its
+   * executor has confirmed.
+   * @returns the job, and whether the call found it still unfinished; undefined when there is no such job
+   */
+  async cancel(id: string): Promise<{ job: Job; accepted: boolean } | undefined> {
+    const [cancelled] = await this.prisma.query<Job>(CANCEL_JOB, id);
+    if (cancelled !== undefined) return { job: cancelled, accepted: true };
+    const job = await this.get(id);
+    return job === undefined ? undefined : { job, accepted: !isEndState(job.state) };
+  }
+
+  async earlierAttempts(id: string): Promise<EarlierAttempt[]> {
+    return this.prisma.query<EarlierAttempt>(
+      `/* earlier_attempts */
+       SELECT attempt, outcome, executor_id AS "executorId", started_at AS "startedAt", finished_at AS "finishedAt", error
+       FROM job_attempts WHERE job_id = $1::uuid ORDER BY attempt`,
+      id,
+    );
+  }
+
+  /** What one attempt wrote, in the order of writing. */
+  async output(id: string, attempt: number): Promise<OutputPiece[]> {
+    return this.prisma.query<OutputPiece>(
+      `/* job_output */
+       SELECT stream, text, omitted_bytes::float8 AS "omittedBytes"
+       FROM job_outputs WHERE job_id = $1::uuid AND attempt = $2 ORDER BY seq`,
+      id,
+      attempt,
+    );
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Hints between processes over Postgres LISTEN/NOTIFY: they cut a poll's wait short and are never needed for
+ * correctness, so they are sent without waiting, coalesced under load, and may be lost.
+ */
+import { EventEmitter } from 'node:events';
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import pg from 'pg';
+import type { DatabaseEnvironment } from '#common/config/environment.js';
+import type { Logger } from '#common/logging/logger.js';
+import { Alarm } from '#common/runtime/alarm.js';
+import { repeat } from '#common/runtime/repeat.js';
+import { PrismaService } from './prisma.service.js';
+
+/**
+ * work: a job may be due, or room for one was made. cancel: a running job (its id follows) should end.
+ * types: an executor announced job types. queues: a queue came into being.
+ */
+export type Hint = 'work' | 'cancel' | 'types' | 'queues';
+
+interface HintEvents {
+  work: [];
+  cancel: [jobId: string];
+  types: [];
+  queues: [];
+  /** Listening (again): hints may have been missed, so look for yourself. */
+  listening: [];
+}
+
+const CHANNEL = 'triumvir';
+/** How often a quiet connection is checked for life, in milliseconds. */
+const CHECK_MS = 5000;
+
+/** Sends hints. */
+@Injectable()
+export class Notifier {
+  /** Hints that wait for the one under way, without repetitions. */
+  readonly #pending = new Set<string>();
+  #sending = false;
+
+  constructor(private readonly prisma: PrismaService) {}
+
+  /** Returns at once; a hint equal to one that already waits is not sent twice. */
+  send(hint: Hint, jobId = ''): void {
+    this.#pending.add(jobId === '' ? hint : `${hint}:${jobId}`);
+    if (!this.#sending) void this.#sendPending();
+  }
+
+  async #sendPending(): Promise<void> {
+    this.#sending = true;
+    while (this.#pending.size > 0) {
+      const hints = [...this.#pending];
+      this.#pending.clear();
+      // A hint that cannot be sent is no loss: the receivers look for themselves every second.
+      await this.prisma
+        .query(
+          `/* notify */ SELECT pg_notify('${CHANNEL}', hint)::text FROM unnest($1::text[]) AS hint`,
+          hints,
+        )
+        .catch(() => undefined);
+    }
+    this.#sending = false;
+  }
+}
+
+/** Receives hints, on a connection of its own that is renewed whenever it is lost. */
+@Injectable()
+export class HintListener
+  extends EventEmitter<HintEvents>
+  implements OnApplicationBootstrap, OnApplicationShutdown
+{
+  readonly #stop = new AbortController();
+
+  constructor(
+    private readonly environment: DatabaseEnvironment,
+    private readonly log: Logger,
+  ) {
+    super();
+  }
+
+  onApplicationBootstrap(): void {
+    void repeat(
+      { duty: 'listen for hints', signal: this.#stop.signal, log: this.log, maxBackoffMs: 1000 },
+      () => this.#listen(),
+    );
+  }
+
+  onApplicationShutdown(): void {
+    this.#stop.abort();
+  }
+
+  /** Listens until the connection is lost, which is an error, or the process ends. */
+  async #listen(): Promise<number> {
+    const client = new pg.Client({
+      connectionString: this.environment.DATABASE_URL,
+      application_name: 'triumvir-hints',
+      connectionTimeoutMillis: CHECK_MS,
+      query_timeout: CHECK_MS,
+      keepAlive: true,
+    });
+    const lost = new Alarm();
+    let failure: Error | undefined;
+    client.on('error', (error) => {
+      failure = error;
+      lost.ring();
+    });
+    client.on('end', () => lost.ring());
+    client.on('notification', ({ payload }) => this.#receive(payload ?? ''));
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${CHANNEL}`);
+      this.emit('listening');
+      while (!this.#stop.signal.aborted) {
+        await lost.sleep(CHECK_MS, this.#stop.signal);
+        if (failure !== undefined) throw failure;
+        await client.query('SELECT 1');
+      }
+      return 0;
+    } finally {
+      // A server that no longer answers must not hold up the next try.
+      void client.end().catch(() => undefined);
+    }
+  }
+
+  #receive(payload: string): void {
+    const [hint, jobId] = payload.split(':');
+    if (hint === 'cancel' && jobId !== undefined) this.emit('cancel', jobId);
+    else if (hint === 'work' || hint === 'types' || hint === 'queues') this.emit(hint);
+  }
+}

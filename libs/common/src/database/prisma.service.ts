@@ -1,0 +1,65 @@
+/** The connection pool of one process, as a Prisma client. Only libs/common/src/database uses it. */
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { PrismaPg } from '@prisma/adapter-pg';
+import type { DatabaseEnvironment } from '#common/config/environment.js';
+import type { Logger } from '#common/logging/logger.js';
+import { DatabaseUnavailableError, isUnavailable } from './database-errors.js';
+import { PrismaClient } from './generated/client.js';
+
+/** How long a caller waits for a connection before it hears that the database is away, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 5000;
+/** No statement of ours takes this long; one that does is ended by Postgres, in milliseconds. */
+const STATEMENT_TIMEOUT_MS = 30_000;
+
+/** Statements that open with a name in a comment are prepared once for each connection under that name. */
+const NAMED_STATEMENT = /^\/\* (\w+) \*\//;
+
+@Injectable()
+export class PrismaService extends PrismaClient implements OnApplicationShutdown {
+  constructor(environment: DatabaseEnvironment, applicationName: string, log: Logger) {
+    const adapter = new PrismaPg(
+      {
+        connectionString: environment.DATABASE_URL,
+        max: environment.PG_MAX_CONNS,
+        application_name: applicationName,
+        connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+        statement_timeout: STATEMENT_TIMEOUT_MS,
+        // A server that vanished without closing the connection must not hold a caller for ever.
+        query_timeout: STATEMENT_TIMEOUT_MS + 5000,
+        idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+        keepAlive: true,
+      },
+      {
+        statementNameGenerator: ({ sql }) => NAMED_STATEMENT.exec(sql)?.[1] ?? '',
+        onPoolError: (error) => log.debug('idle database connection lost', { error }),
+        onConnectionError: (error) => log.debug('database connection lost', { error }),
+      },
+    );
+    super({ adapter });
+  }
+
+  /**
+   * Runs one statement and returns its rows.
+   * @throws DatabaseUnavailableError when Postgres cannot be reached or is not ready; what the statement did is then unknown
+   * @throws what Prisma throws for every other error
+   */
+  async query<Row>(statement: string, ...parameters: unknown[]): Promise<Row[]> {
+    try {
+      return await this.$queryRawUnsafe<Row[]>(statement, ...parameters);
+    } catch (error) {
+      throw isUnavailable(error) ? new DatabaseUnavailableError(error) : error;
+    }
+  }
+
+  /** For readiness: undefined when Postgres answers and the schema is there, else what is wrong. */
+  async check(): Promise<string | undefined> {
+    const [{ migrated } = { migrated: false }] = await this.query<{ migrated: boolean }>(
+      `/* check */ SELECT to_regclass('job_types') IS NOT NULL AS migrated`,
+    );
+    return migrated ? undefined : 'the database has not been migrated';
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.$disconnect();
+  }
+}

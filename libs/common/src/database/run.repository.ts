@@ -1,0 +1,129 @@
+/** The executor's half of the protocol: start (T4), finish (T6) and, for their leader, reclaim (T7). */
+import { Injectable } from '@nestjs/common';
+import type { Delivery, JobState, OutputPiece, StartedJob } from '#common/domain/job.js';
+import type { Attempted, Decision } from '#common/domain/outcome.js';
+import {
+  FIND_CANCEL_REQUESTS,
+  FIND_LOST_ATTEMPTS,
+  FINISH_JOBS,
+  RECLAIM_JOBS,
+  START_JOBS,
+} from './job-statements.js';
+import { LeaderEpochs, type Fence } from './leader-epochs.js';
+import { PrismaService } from './prisma.service.js';
+
+/** An attempt that came to an end, and what its job becomes. */
+export interface EndedAttempt {
+  readonly jobId: string;
+  readonly attempt: number;
+  readonly executorId: string;
+  readonly decision: Decision;
+  /** What it wrote; kept only when the attempt counts. */
+  readonly output: readonly OutputPiece[];
+}
+
+/** The state the job is in now, or 'stale' when the attempt had been taken back and its end changed nothing. */
+export type FinishResult = JobState | 'stale';
+
+export interface LostAttempt extends Attempted {
+  readonly id: string;
+  readonly executorId: string;
+  /** False when the executor's lease ran out; true when only the attempt's own deadline has passed. */
+  readonly executorAlive: boolean;
+}
+
+@Injectable()
+export class RunRepository {
+  constructor(
+    private readonly prisma: PrismaService,
+    private readonly epochs: LeaderEpochs,
+  ) {}
+
+  /**
+   * Starts what the deliveries still entitle to.
+   * @param graceMs how far beyond its timeout an attempt's deadline lies, in milliseconds
+   * @returns one entry for each delivery, in order: the job, or 'stale' when the delivery is void
+   */
+  async start(
+    executorId: string,
+    deliveries: readonly Delivery[],
+    graceMs: number,
+  ): Promise<(StartedJob | 'stale')[]> {
+    const rows = await this.prisma.query<StartedJob>(
+      START_JOBS,
+      executorId,
+      deliveries.map(({ jobId }) => jobId),
+      deliveries.map(({ delivery }) => delivery),
+      graceMs,
+    );
+    const started = new Map(rows.map((row) => [row.id, row]));
+    return deliveries.map(({ jobId }) => {
+      const job = started.get(jobId);
+      // A delivery that is in the batch twice starts once.
+      started.delete(jobId);
+      return job ?? 'stale';
+    });
+  }
+
+  /** Records ended attempts; the results come in the order given. */
+  async finish(ended: readonly EndedAttempt[]): Promise<FinishResult[]> {
+    const outputs = ended.flatMap(({ jobId, decision, output }) =>
+      isCounted(decision) ? output.map((piece, seq) => ({ jobId, seq, ...piece })) : [],
+    );
+    const rows = await this.prisma.query<{ id: string; state: JobState }>(
+      FINISH_JOBS,
+      ...finishColumns(ended),
+      outputs.map(({ jobId }) => jobId),
+      outputs.map(({ seq }) => seq),
+      outputs.map(({ stream }) => stream),
+      outputs.map(({ text }) => text),
+      outputs.map(({ omittedBytes }) => omittedBytes),
+    );
+    const states = new Map(rows.map(({ id, state }) => [id, state]));
+    return ended.map(({ jobId }) => states.get(jobId) ?? 'stale');
+  }
+
+  /** Running attempts that nobody will finish any more. */
+  findLost(limit: number): Promise<LostAttempt[]> {
+    return this.prisma.query<LostAttempt>(FIND_LOST_ATTEMPTS, limit);
+  }
+
+  /** Like `finish`, on behalf of executors that are gone. @returns how many were accepted, or 'fenced' */
+  async reclaim(fence: Fence, ended: readonly EndedAttempt[]): Promise<number | 'fenced'> {
+    const rows = await this.prisma.query<{ id: string }>(
+      RECLAIM_JOBS,
+      ...finishColumns(ended),
+      fence.election,
+      fence.epoch,
+    );
+    return rows.length > 0 || (await this.epochs.stands(fence)) ? rows.length : 'fenced';
+  }
+
+  async findCancelRequests(executorId: string): Promise<string[]> {
+    const rows = await this.prisma.query<{ id: string }>(FIND_CANCEL_REQUESTS, executorId);
+    return rows.map(({ id }) => id);
+  }
+}
+
+function isCounted(decision: Decision): boolean {
+  return decision.state !== 'scheduled' || decision.counted !== undefined;
+}
+
+/** The ten arrays that FINISH and RECLAIM share. */
+function finishColumns(ended: readonly EndedAttempt[]): unknown[] {
+  const json = (value: unknown) => (value === undefined || value === null ? null : JSON.stringify(value));
+  const column = <Value>(of: (decision: Decision) => Value) => ended.map(({ decision }) => of(decision));
+  const history = (decision: Decision) => (decision.state === 'scheduled' ? decision.counted : undefined);
+  return [
+    ended.map(({ jobId }) => jobId),
+    ended.map(({ attempt }) => attempt),
+    ended.map(({ executorId }) => executorId),
+    column((decision) => decision.state),
+    column((decision) => (decision.state === 'scheduled' ? decision.delayMs : 0)),
+    column(isCounted),
+    column((decision) => history(decision)?.outcome ?? null),
+    column((decision) => json(history(decision)?.error)),
+    column((decision) => (decision.state === 'succeeded' ? json(decision.result) : null)),
+    column((decision) => (decision.state === 'dead' ? json(decision.error) : null)),
+  ];
+}

@@ -1,0 +1,61 @@
+/** The executor's side of BullMQ: takes envelopes from queues and hands their deliveries to a runner. */
+import { Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { RedisEnvironment } from '#common/config/environment.js';
+import type { Delivery } from '#common/domain/job.js';
+import type { Logger } from '#common/logging/logger.js';
+import { decodeEnvelope, type EnvelopeData } from './envelope.js';
+import { connectConsumer } from './redis-connection.js';
+
+export interface ConsumerOptions {
+  /** Envelopes of one queue that are worked on at the same time. */
+  readonly concurrency: number;
+  /** Runs the deliveries of an envelope and resolves when all of them are dealt with. It does not throw. */
+  readonly run: (deliveries: Delivery[]) => Promise<void>;
+}
+
+export class DeliveryConsumer {
+  readonly #redis: Redis;
+  readonly #workers = new Map<string, Worker<EnvelopeData>>();
+
+  constructor(
+    private readonly environment: RedisEnvironment,
+    private readonly options: ConsumerOptions,
+    private readonly log: Logger,
+  ) {
+    this.#redis = connectConsumer(environment, log);
+  }
+
+  get connected(): boolean {
+    return this.#redis.status === 'ready';
+  }
+
+  /** Starts to drain a queue; does nothing when it is drained already. */
+  drain(queue: string): void {
+    if (this.#workers.has(queue)) return;
+    const worker = new Worker<EnvelopeData>(
+      queue,
+      (envelope) => this.options.run(decodeEnvelope(envelope.data)),
+      {
+        connection: this.#redis,
+        prefix: this.environment.REDIS_PREFIX,
+        concurrency: this.options.concurrency,
+      },
+    );
+    // BullMQ's own redelivery of what a dead process had taken is harmless: by then the delivery is void.
+    worker.on('error', (error) => this.log.debug('worker error', { queue, error }));
+    this.#workers.set(queue, worker);
+    this.log.info('draining queue', { queue });
+  }
+
+  /** Takes nothing more; what was taken goes on. */
+  async stopTaking(): Promise<void> {
+    await Promise.allSettled([...this.#workers.values()].map((worker) => worker.pause(true)));
+  }
+
+  /** Ends all connections without waiting: what was taken and is not finished is healed by Postgres. */
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#workers.values()].map((worker) => worker.close(true)));
+    this.#redis.disconnect();
+  }
+}

@@ -1,0 +1,54 @@
+/** Connections to Redis, for the two ways in which they are used. */
+import { Redis, type RedisOptions } from 'ioredis';
+import type { RedisEnvironment } from '#common/config/environment.js';
+import type { Logger } from '#common/logging/logger.js';
+
+const MAX_RECONNECT_PAUSE_MS = 1000;
+/** A publisher would rather hear of a failure than wait for a silent server, in milliseconds. */
+const COMMAND_TIMEOUT_MS = 5000;
+
+function connect(environment: RedisEnvironment, options: RedisOptions, log: Logger): Redis {
+  const common: RedisOptions = {
+    connectTimeout: 5000,
+    keepAlive: 5000,
+    retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), MAX_RECONNECT_PAUSE_MS),
+    // After a fail-over the old master answers writes with READONLY: reconnect and try again.
+    reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
+    ...options,
+  };
+  const { REDIS_URL, REDIS_HOST, REDIS_PORT, REDIS_USERNAME, REDIS_PASSWORD } = environment;
+  const redis =
+    REDIS_URL === undefined
+      ? new Redis({
+          host: REDIS_HOST,
+          port: REDIS_PORT,
+          ...(REDIS_USERNAME === undefined ? {} : { username: REDIS_USERNAME }),
+          ...(REDIS_PASSWORD === undefined ? {} : { password: REDIS_PASSWORD }),
+          ...common,
+        })
+      : new Redis(REDIS_URL, common);
+  let down = false;
+  redis.on('error', (error: unknown) => {
+    log.log(down ? 'debug' : 'warn', 'redis connection failed', { error });
+    down = true;
+  });
+  redis.on('ready', () => {
+    if (down) log.info('redis connection is back');
+    down = false;
+  });
+  return redis;
+}
+
+/** For publishing: a command fails fast while Redis is away, because its caller keeps what it wanted to say. */
+export function connectPublisher(environment: RedisEnvironment, log: Logger): Redis {
+  return connect(
+    environment,
+    { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: COMMAND_TIMEOUT_MS },
+    log,
+  );
+}
+
+/** For consuming: blocking commands wait through an outage. */
+export function connectConsumer(environment: RedisEnvironment, log: Logger): Redis {
+  return connect(environment, { maxRetriesPerRequest: null }, log);
+}

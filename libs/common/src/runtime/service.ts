@@ -1,0 +1,119 @@
+/** How every service starts and stops: environment, logger, HTTP for health at least, signals. */
+import { hostname } from 'node:os';
+import type { DynamicModule, Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { z } from 'zod';
+import {
+  EnvironmentError,
+  parseEnvironment,
+  type IdentityEnvironment,
+  type ProcessEnvironment,
+} from '#common/config/environment.js';
+import { createLogger, type Logger } from '#common/logging/logger.js';
+import { NestLogger } from '#common/logging/nest-logger.js';
+
+/** Who this process is, in logs, in the cluster view and in ZooKeeper. */
+export interface Identity {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+}
+
+export interface ServiceContext<Environment> {
+  readonly environment: Environment;
+  readonly log: Logger;
+  readonly identity: Identity;
+}
+
+export interface ServiceOptions<Environment> {
+  /** Name in logs, such as store-service. */
+  readonly name: string;
+  readonly environment: z.ZodType<Environment>;
+  /** Where the HTTP server listens; a port of 0 is any free one. */
+  readonly listen: (environment: Environment) => { host: string; port: number };
+  readonly module: (context: ServiceContext<Environment>) => DynamicModule | Type;
+  /** Largest accepted request body, in bytes. Default 16 KiB. */
+  readonly bodyLimitBytes?: number;
+  /** Last touches before it listens. */
+  readonly configure?: (app: NestFastifyApplication, context: ServiceContext<Environment>) => void;
+}
+
+const DEFAULT_BODY_LIMIT_BYTES = 16 * 1024;
+/** An idle client connection is closed after this long, in milliseconds. */
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/** Runs a service until SIGTERM or SIGINT. A wrong environment ends the process with exit code 1 and one line. */
+export async function runService<Environment extends ProcessEnvironment & IdentityEnvironment>(
+  options: ServiceOptions<Environment>,
+): Promise<void> {
+  const environment = parseOrExit(options);
+  const identity: Identity = { id: environment.INSTANCE_ID, host: hostname(), pid: process.pid };
+  const log = createLogger({
+    service: options.name,
+    instance: identity.id,
+    level: environment.LOG_LEVEL,
+    format:
+      environment.LOG_FORMAT === 'auto' ? (process.stdout.isTTY ? 'pretty' : 'json') : environment.LOG_FORMAT,
+  });
+  const context = { environment, log, identity };
+
+  process.on('unhandledRejection', (error) => log.error('unhandled rejection', { error }));
+  process.on('uncaughtException', (error) => {
+    log.error('uncaught exception, exiting', { error });
+    process.exit(1);
+  });
+
+  const app = await NestFactory.create<NestFastifyApplication>(
+    options.module(context),
+    new FastifyAdapter({
+      bodyLimit: options.bodyLimitBytes ?? DEFAULT_BODY_LIMIT_BYTES,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      forceCloseConnections: 'idle',
+    }),
+    { logger: new NestLogger(log), abortOnError: false },
+  );
+  options.configure?.(app, context);
+  stopOnSignals(app, log);
+  const { host, port } = options.listen(environment);
+  try {
+    await app.listen(port, host);
+  } catch (error) {
+    log.error('cannot listen', { host, port, error });
+    process.exit(1);
+  }
+  log.info('service started', { url: await app.getUrl() });
+}
+
+function parseOrExit<Environment>({ environment, name }: ServiceOptions<Environment>): Environment {
+  try {
+    return parseEnvironment(environment, process.env);
+  } catch (error) {
+    if (!(error instanceof EnvironmentError)) throw error;
+    process.stderr.write(`${name}: ${error.message}\n`);
+    process.exit(1);
+  }
+}
+
+/** Nest's own shutdown hooks would end the process by the signal again; this exits with 0 after a clean stop. */
+function stopOnSignals(app: NestFastifyApplication, log: Logger): void {
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals) => {
+    // A second signal is for those who listen for it themselves (the executor hurries); it must not start a second stop.
+    if (stopping) return;
+    stopping = true;
+    log.info('stopping', { signal });
+    app.close().then(
+      () => {
+        log.info('stopped');
+        process.exit(0);
+      },
+      (error: unknown) => {
+        log.error('stopping failed', { error });
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}

@@ -1,0 +1,8 @@
+/** For the Prisma command line; the services connect through libs/common/src/database/prisma.service.ts. */
+import { defineConfig } from 'prisma/config';
+
+export default defineConfig({
+  schema: 'prisma/schema.prisma',
+  migrations: { path: 'prisma/migrations' },
+  ...(process.env['DATABASE_URL'] ? { datasource: { url: process.env['DATABASE_URL'] } } : {}),
+});

@@ -1,0 +1,48 @@
+/** A ZooKeeper of a test's own, which it may kill, freeze and empty, with short sessions so that tests need not wait. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '#tools/servers/server-process.js';
+import { ZookeeperServer } from '#tools/servers/zookeeper-server.js';
+
+/** Sessions end at a tick, so the tick is how late a session's end may be noticed. */
+const TICK_MS = 250;
+
+export class TestZookeeper {
+  private constructor(
+    readonly server: ZookeeperServer,
+    private readonly dir: string,
+  ) {}
+
+  static async start(): Promise<TestZookeeper> {
+    const dir = await mkdtemp(join(tmpdir(), 'triumvir-zookeeper-'));
+    const server = new ZookeeperServer({ dir, port: await freePort(), tickTime: TICK_MS });
+    await server.start();
+    return new TestZookeeper(server, dir);
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.server.port}`;
+  }
+
+  /** Kills the server and starts it again with nothing in it. */
+  async wipe(): Promise<void> {
+    await this.server.kill();
+    await rm(join(this.dir, 'data'), { recursive: true });
+    await this.server.start();
+  }
+
+  /** How many watches are set on the whole server, and on how many nodes. */
+  async watches(): Promise<{ watches: number; paths: number }> {
+    const answer = await this.server.ask('wchs');
+    return {
+      watches: Number(/Total watches:(\d+)/.exec(answer)?.[1]),
+      paths: Number(/watching (\d+) paths/.exec(answer)?.[1]),
+    };
+  }
+
+  async stop(): Promise<void> {
+    await this.server.kill();
+    await rm(this.dir, { recursive: true, force: true });
+  }
+}

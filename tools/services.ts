@@ -1,0 +1,102 @@
+/** Starts the services from dist/ as processes, for `make start` and for the tests that need a whole cluster. */
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { checkpoint } from './interruption.js';
+import { identify, isAlive, type ProcessIdentity } from './process-identity.js';
+import { ROOT } from './root.js';
+import { tail } from './run-command.js';
+import { PlainError } from './screen.js';
+
+export const SERVICE_KINDS = ['store', 'scheduler', 'executor'] as const;
+export type ServiceKind = (typeof SERVICE_KINDS)[number];
+
+export interface ServiceOptions {
+  readonly kind: ServiceKind;
+  /** INSTANCE_ID: its name in logs and in the cluster view. */
+  readonly id: string;
+  /** Where it serves HTTP; a scheduler or an executor only its health. */
+  readonly port: number;
+  /** Its whole environment, except for its id and port. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Standard output and error are appended to this file. */
+  readonly logFile: string;
+  /** True: it runs on when this process ends. */
+  readonly detached: boolean;
+}
+
+export interface LaunchedService extends ProcessIdentity {
+  readonly kind: ServiceKind;
+  readonly id: string;
+  readonly port: number;
+  readonly logFile: string;
+}
+
+const PORT_SETTINGS: Readonly<Record<ServiceKind, string>> = {
+  store: 'STORE_SERVICE_PORT',
+  scheduler: 'SCHEDULER_SERVICE_PORT',
+  executor: 'EXECUTOR_SERVICE_PORT',
+};
+
+const POLL_MS = 50;
+const READY_WITHIN_MS = 30_000;
+const LOG_TAIL_LINES = 15;
+
+/** Returns at once, so that the process can be recorded before anything else happens. */
+export function launchService({ kind, id, port, env, logFile, detached }: ServiceOptions): LaunchedService {
+  const entry = join(ROOT, 'dist', 'apps', `${kind}-service`, 'src', 'main.js');
+  const log = openSync(logFile, 'a');
+  const child = spawn(process.execPath, ['--enable-source-maps', entry], {
+    cwd: ROOT,
+    env: { ...env, INSTANCE_ID: id, [PORT_SETTINGS[kind]]: String(port) },
+    stdio: ['ignore', log, log],
+    detached,
+  });
+  closeSync(log);
+  child.on('error', () => undefined); // Seen as a process that has no id.
+  if (detached) child.unref();
+  if (child.pid === undefined)
+    throw new PlainError(`${id} could not be started: no process could be made for it.`);
+  const identity = identify(child.pid) ?? { pid: child.pid, startedAt: 'ended at once' };
+  return { ...identity, kind, id, port, logFile };
+}
+
+/**
+ * Resolves when every one of them says that it is ready.
+ * @throws PlainError with the end of the log when one ends, or is not ready in time.
+ */
+export async function waitUntilReady(
+  services: readonly LaunchedService[],
+  withinMs = READY_WITHIN_MS,
+): Promise<void> {
+  const deadline = Date.now() + withinMs;
+  await Promise.all(
+    services.map(async (service) => {
+      while (!(await isReady(service.port))) {
+        checkpoint();
+        if (!isAlive(service)) throw notReady(service, 'ended');
+        if (Date.now() > deadline) throw notReady(service, `was not ready within ${withinMs / 1000} s`);
+        await delay(POLL_MS);
+      }
+      // A stranger on the same port can answer in its place.
+      if (!isAlive(service)) throw notReady(service, 'ended');
+    }),
+  );
+}
+
+export async function isReady(port: number): Promise<boolean> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/health/ready`, {
+      signal: AbortSignal.timeout(2000),
+    });
+    await response.arrayBuffer();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
+function notReady({ id, logFile }: LaunchedService, what: string): PlainError {
+  return new PlainError(`${id} ${what}. Its log, ${logFile}, ends with:\n${tail(logFile, LOG_TAIL_LINES)}`);
+}

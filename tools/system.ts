@@ -1,0 +1,98 @@
+/** The services of `make start`: which are to run, with which settings, and what the running ones say about themselves. */
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { ServiceCounts } from './counts.js';
+import type { Settings } from './env-file.js';
+import { Ports } from './ports.js';
+import type { ProcessRecord } from './process-registry.js';
+import type { Profile } from './profile.js';
+import { ROOT } from './root.js';
+import { launchService, SERVICE_KINDS, type LaunchedService, type ServiceKind } from './services.js';
+
+/** Where each kind looks for its port first. */
+const FIRST_PORTS: Readonly<Record<ServiceKind, number>> = { store: 3000, scheduler: 3100, executor: 3200 };
+
+/** What points services to servers. A setting of it that is not provided must not reach them by another way. */
+const CONNECTION_SETTING = /^(DATABASE_URL|ZOOKEEPER_HOST|REDIS_(URL|ADDR|HOST|PORT|USERNAME|PASSWORD))$/;
+
+/** Set for each service by itself. */
+const PER_SERVICE =
+  /^(INSTANCE_ID|(STORE|SCHEDULER|EXECUTOR)_SERVICE_PORT|(STORE|SCHEDULER|EXECUTOR|SERVER|WORKER)_COUNT)$/;
+
+export interface ServicePlan {
+  readonly kind: ServiceKind;
+  readonly id: string;
+  /** Its place among its kind, from 0. */
+  readonly index: number;
+}
+
+/** The services that should run and do not, in the order in which to start them. */
+export function missingServices(counts: ServiceCounts, running: readonly ProcessRecord[]): ServicePlan[] {
+  return SERVICE_KINDS.flatMap((kind) =>
+    Array.from({ length: counts[kind] }, (_, index) => ({ kind, index, id: `${kind}-${index + 1}` })),
+  ).filter(({ id }) => !running.some(({ name }) => name === id));
+}
+
+/** The environment that all services share. */
+export function serviceEnvironment(settings: Settings, connections: Settings): Settings {
+  const own = Object.entries(settings).filter(
+    ([name]) => !CONNECTION_SETTING.test(name) && !PER_SERVICE.test(name),
+  );
+  return { ZOOKEEPER_ROOT: '/triumvir', LOG_FORMAT: 'json', ...Object.fromEntries(own), ...connections };
+}
+
+/** Starts each, and records it before anything else can happen. */
+export async function launchServices(
+  profile: Profile,
+  services: readonly ServicePlan[],
+  settings: Settings,
+  connections: Settings,
+): Promise<(LaunchedService & { readonly usualPort: number })[]> {
+  const ports = new Ports();
+  const env = serviceEnvironment(settings, connections);
+  const launched: (LaunchedService & { usualPort: number })[] = [];
+  for (const { kind, id, index } of services) {
+    const wish = Number(settings[`${kind.toUpperCase()}_SERVICE_PORT`]);
+    const usualPort = (wish > 0 ? wish : FIRST_PORTS[kind]) + index;
+    const port = await ports.take(usualPort);
+    const service = launchService({ kind, id, port, env, logFile: profile.logFile(id), detached: true });
+    const { pid, startedAt, logFile } = service;
+    profile.registry.add({ name: id, kind, pid, startedAt, port, logFile, build: currentBuild() });
+    launched.push({ ...service, usualPort });
+  }
+  return launched;
+}
+
+/** Names the compiled code of now. */
+export function currentBuild(): string {
+  return new Date(
+    statSync(join(ROOT, 'dist', '.built'), { throwIfNoEntry: false })?.mtimeMs ?? 0,
+  ).toISOString();
+}
+
+const clusterSchema = z.object({
+  elections: z.array(
+    z.object({
+      election: z.string(),
+      leader: z.object({ id: z.string(), epoch: z.union([z.number(), z.string()]).nullish() }).nullable(),
+    }),
+  ),
+});
+
+/** Who leads what, one line for each election; undefined when no store answers. */
+export async function leaders(storeUrl: string): Promise<string[] | undefined> {
+  try {
+    const response = await fetch(`${storeUrl}/api/v1/cluster`, { signal: AbortSignal.timeout(5000) });
+    const { elections } = clusterSchema.parse(await response.json());
+    return elections.map(({ election, leader }) => {
+      if (leader === null) return `${election}: nobody`;
+      const epoch = leader.epoch === undefined || leader.epoch === null ? '' : ` (epoch ${leader.epoch})`;
+      return `${election}: ${leader.id}${epoch}`;
+    });
+  } catch {
+    return undefined;
+  }
+}
+
+export const urlOf = (port: number): string => `http://127.0.0.1:${port}`;

@@ -1,0 +1,31 @@
+import { defineConfig } from 'vitest/config';
+
+/** Conditions that make `#common/*` and the like resolve to the TypeScript sources instead of dist/. */
+const fromSource = { ssr: { resolve: { conditions: ['@triumvir/source', 'node', 'module-sync'] } } };
+
+/** Suites that need Postgres, Redis and ZooKeeper: `make test` provides them and names them in the environment. */
+const onRealServers = (name: string, testTimeout: number) => ({
+  ...fromSource,
+  test: {
+    name,
+    include: [`test/${name}/**/*.spec.ts`],
+    testTimeout,
+    hookTimeout: 60_000,
+  },
+});
+
+export default defineConfig({
+  test: {
+    // Two cores: suites that start servers and services of their own must not starve each other.
+    maxWorkers: 2,
+    projects: [
+      {
+        ...fromSource,
+        test: { name: 'unit', include: ['{apps,libs,tools}/**/*.spec.ts'] },
+      },
+      onRealServers('integration', 30_000),
+      onRealServers('contract', 60_000),
+      onRealServers('e2e', 120_000),
+    ],
+  },
+});
