@@ -26,6 +26,7 @@ export default defineConfig({
       onRealServers('integration', 30_000),
       onRealServers('contract', 60_000),
       onRealServers('e2e', 120_000),
+      onRealServers('chaos', 180_000),
     ],
   },
 });

@@ -7,7 +7,7 @@ import { test } from './commands/test.js';
 import { testServers, testServersStop } from './commands/test-servers.js';
 import { zkcli } from './commands/zkcli.js';
 import { catchInterruptions, Interrupted } from './interruption.js';
-import { complain, keepStdoutClean, PlainError } from './screen.js';
+import { complain, keepStdoutClean } from './screen.js';
 
 type Command = (args: readonly string[]) => Promise<number | void>;
 
@@ -38,11 +38,7 @@ async function main([name = '', ...args]: readonly string[]): Promise<number> {
     return (await command(args)) ?? 0;
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode;
-    const explained =
-      error instanceof PlainError || (error instanceof Error && error.name === 'ServerStartError');
-    complain(
-      explained ? error.message : String(error instanceof Error ? (error.stack ?? error.message) : error),
-    );
+    complain(error);
     return 1;
   }
 }

@@ -1,5 +1,6 @@
 /** What the make targets say: one line per step, coloured on a terminal only, and nothing that scrolls away by itself. */
 import { styleText } from 'node:util';
+import { ServerStartError } from './servers/server-process.js';
 
 /** A fault that its message explains fully: it is shown without a stack. */
 export class PlainError extends Error {
@@ -27,7 +28,11 @@ export function warn(label: string, text: string): void {
   writeLine(out, label, text, 'yellow');
 }
 
-export function complain(text: string): void {
+/** What is wrong, with a stack only where the message does not explain it. */
+export function complain(fault: unknown): void {
+  const explained = fault instanceof PlainError || fault instanceof ServerStartError;
+  const text =
+    fault instanceof Error ? (explained ? fault.message : (fault.stack ?? fault.message)) : String(fault);
   writeLine(process.stderr, 'Failed', text, 'red');
 }
 

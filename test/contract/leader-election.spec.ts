@@ -19,7 +19,7 @@ import {
   type InstanceOptions,
 } from './support/instance.js';
 import { CandidateProcess } from './support/candidate-process.js';
-import { TestZookeeper } from './support/zookeeper.js';
+import { TestEnsemble, TestZookeeper } from './support/zookeeper.js';
 
 let zookeeper: TestZookeeper;
 let database: TestDatabase;
@@ -417,6 +417,49 @@ describe('when the server fails', () => {
     expect(early.session.connected).toBe(false);
     await own.server.start();
     await leads(early);
+  });
+});
+
+describe('with an ensemble of three servers', () => {
+  let ensemble: TestEnsemble;
+
+  beforeEach(async () => {
+    ensemble = await TestEnsemble.start();
+  });
+
+  afterEach(async () => {
+    await Promise.all(instances.map((each) => each.stop()));
+    await ensemble.stop();
+  });
+
+  it('the leader keeps its term when the server it is connected to dies, even when that led the ensemble', async () => {
+    const leader = instance('leader', { zookeeper: ensemble.address }).stand();
+    const term = await leads(leader);
+    const { id } = leader.session;
+    const connectedTo = await Promise.all(ensemble.servers.map((server) => ensemble.connections(server)));
+    await ensemble.servers[connectedTo.indexOf(1)]?.kill();
+    await eventually(() => !leader.session.connected);
+    await eventually(() => leader.session.connected);
+    expect(leader.session.id).toBe(id);
+    await passing(SESSION_TIMEOUT_MS);
+    expect(leader.term).toBe(term);
+  });
+
+  it('nobody is elected while there is no quorum, the leader goes on, and all is well when there is one again', async () => {
+    const leader = instance('leader', { zookeeper: ensemble.address }).stand();
+    const term = await leads(leader);
+    const next = instance('next', { zookeeper: ensemble.address }).stand();
+    await standsBy(next);
+    const [, ...majority] = ensemble.servers;
+    for (const server of majority) server.pause();
+    await eventually(() => !leader.session.connected && !next.session.connected);
+    await passing(SESSION_TIMEOUT_MS);
+    expect(term.signal.aborted).toBe(false);
+    expect(next.terms).toEqual([]);
+    for (const server of majority) server.resume();
+    await eventually(() => leader.session.connected && next.session.connected);
+    await eventually(() => [leader, next].filter((each) => each.term !== undefined).length === 1);
+    await eventually(() => [leader, next].filter((each) => each.campaign.state === 'standby').length === 1);
   });
 });
 

@@ -31,7 +31,7 @@ export async function status(): Promise<number> {
     sound.push(known !== undefined && !gone);
   }
   const services = records.filter(({ kind }) => kind !== 'server');
-  const ready = await Promise.all(services.map((service) => isAlive(service) && isReady(service.port)));
+  const ready = await Promise.all(services.map(async (service) => isAlive(service) && isReady(service.port)));
   services.forEach((service, index) => sayService(service, ready[index] ?? false));
   sound.push(...ready);
 

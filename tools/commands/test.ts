@@ -4,11 +4,12 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { interrupted } from '../interruption.js';
+import { checkpoint, interrupted } from '../interruption.js';
 import { holdLock } from '../lock.js';
 import { Profile } from '../profile.js';
 import { ROOT } from '../root.js';
 import { runCommand } from '../run-command.js';
+import { complain } from '../screen.js';
 import { stopProfile } from '../stop-profile.js';
 import { countTests } from '../test-report.js';
 import { provideTestServers } from '../test-servers.js';
@@ -24,14 +25,16 @@ export async function test(args: readonly string[]): Promise<number> {
     let exitCode = 1;
     try {
       const env = await provideTestServers(profile);
-      interrupted.throwIfAborted();
+      checkpoint();
       exitCode = await runVitest(profile.path('report.json'), args, env);
-    } finally {
-      await stopProfile(profile, GRACE_MS);
-      const { passed, failed } = countTests(readReport(profile.path('report.json')), exitCode);
-      console.log(`${passed} passed, ${failed} failed`);
+    } catch (error) {
+      // Said before the last line, which is for the count.
+      if (!interrupted.aborted) complain(error);
     }
-    interrupted.throwIfAborted();
+    await stopProfile(profile, GRACE_MS);
+    const { passed, failed } = countTests(readReport(profile.path('report.json')), exitCode);
+    console.log(`${passed} passed, ${failed} failed`);
+    checkpoint();
     return exitCode;
   });
 }

@@ -14,7 +14,5 @@ await runService({
   listen: (environment) => ({ host: environment.STORE_SERVICE_HOST, port: environment.STORE_SERVICE_PORT }),
   module: (context) => StoreModule.register(context),
   bodyLimitBytes: BODY_LIMIT_BYTES,
-  configure: (app, { log }) => {
-    app.useGlobalFilters(new ProblemFilter(log));
-  },
+  errors: (log) => new ProblemFilter(log),
 });

@@ -46,3 +46,33 @@ export class TestZookeeper {
     await rm(this.dir, { recursive: true, force: true });
   }
 }
+
+/** Three servers, of which two are enough. */
+export class TestEnsemble {
+  private constructor(
+    readonly servers: readonly ZookeeperServer[],
+    private readonly dir: string,
+  ) {}
+
+  static async start(): Promise<TestEnsemble> {
+    const dir = await mkdtemp(join(tmpdir(), 'triumvir-ensemble-'));
+    const servers = await ZookeeperServer.ensemble(3, { dir, tickTime: TICK_MS });
+    await Promise.all(servers.map((server) => server.start()));
+    return new TestEnsemble(servers, dir);
+  }
+
+  get address(): string {
+    return this.servers.map(({ port }) => `127.0.0.1:${port}`).join(',');
+  }
+
+  /** How many client connections a server has, the one that asks not counted. */
+  async connections(server: ZookeeperServer): Promise<number> {
+    const answer = await server.ask('cons');
+    return (answer.match(/sid=/g) ?? []).length;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.servers.map((server) => server.kill()));
+    await rm(this.dir, { recursive: true, force: true });
+  }
+}

@@ -1,15 +1,16 @@
 /** The one place where errors become answers. A client's mistake is never a 500; an error of ours is logged once, here. */
-import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { Catch, HttpException, type ArgumentsHost } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DatabaseUnavailableError } from '#common/database/database-errors.js';
 import type { Logger } from '#common/logging/logger.js';
+import type { ErrorAnswers } from '#common/runtime/service.js';
 import { Problem } from './problem.js';
 
 /** Seconds after which a client may try again while a server behind us is away. */
 const RETRY_AFTER_S = 1;
 
 @Catch()
-export class ProblemFilter implements ExceptionFilter {
+export class ProblemFilter implements ErrorAnswers {
   constructor(private readonly log: Logger) {}
 
   catch(error: unknown, host: ArgumentsHost): void {

@@ -1,6 +1,6 @@
 /** Checks what comes in over HTTP against zod schemas, and tells of every field that is wrong. */
-import { StandardSchemaValidationPipe } from '@nestjs/common';
-import type { z } from 'zod';
+import type { ArgumentMetadata, PipeTransform } from '@nestjs/common';
+import { z } from 'zod';
 import { Problem, type FieldProblem, type ProblemKind } from './problem.js';
 
 /** No answer lists more than this many fields. */
@@ -47,11 +47,17 @@ function fieldProblem(issue: Issue, path: readonly PropertyKey[]): FieldProblem[
   }
 }
 
-/** A pipe for all routes: schemas stand in `@Body({ schema })`, `@Query({ schema })` and `@Param({ schema })`. */
-export function validationPipe(kind: ProblemKind): StandardSchemaValidationPipe {
-  return new StandardSchemaValidationPipe({
-    exceptionFactory: (issues) => invalid(kind, fieldProblems(issues as readonly Issue[])),
-  });
+/** Applies the zod schema that stands in `@Body({ schema })`, `@Query({ schema })` or `@Param({ schema })`. */
+export class ValidationPipe implements PipeTransform {
+  /** @param kind what a request that does not fit is answered with */
+  constructor(private readonly kind: ProblemKind) {}
+
+  transform(value: unknown, { schema }: ArgumentMetadata): unknown {
+    if (!(schema instanceof z.ZodType)) throw new Error('a route has no schema for what it takes');
+    const parsed = schema.safeParse(value, { reportInput: true });
+    if (!parsed.success) throw invalid(this.kind, fieldProblems(parsed.error.issues));
+    return parsed.data;
+  }
 }
 
 export function invalid(kind: ProblemKind, errors: readonly FieldProblem[]): Problem {

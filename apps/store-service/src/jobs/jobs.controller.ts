@@ -1,7 +1,7 @@
 /** /api/v1/jobs: submit, look up, list, cancel, read output. */
 import { Body, Controller, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { validationPipe } from '../http/validation.js';
+import { ValidationPipe } from '../http/validation.js';
 import {
   presentAttempts,
   presentJob,
@@ -21,8 +21,8 @@ import {
 } from './job.schemas.js';
 import { JobService } from './job.service.js';
 
-const inBody = validationPipe('validation-failed');
-const inUrl = validationPipe('bad-request');
+const inBody = new ValidationPipe('validation-failed');
+const inUrl = new ValidationPipe('bad-request');
 
 @Controller('api/v1/jobs')
 export class JobsController {

@@ -132,8 +132,9 @@ export function createHardenedClient(servers: string, sessionTimeoutMs: number):
     manager.pendingBuffer = null;
     // Trap: the timer for this connection's start may still run, and would cut the next connection.
     if (manager.connectTimeoutHandler !== null) clearTimeout(manager.connectTimeoutHandler);
-    // Trap: requests that were not sent yet are kept, without a word, for the next connection. By then their caller has
-    // given up, and a late create would leave a node that nobody knows. So they fail together with those that were sent.
+    // Trap: what was not sent yet is kept, without a word, for the next connection. A request's caller has given up by
+    // then, and a late create would leave a node that nobody knows; and the watches to be set again, which every try
+    // to connect adds anew, would pile up. So all that fails together with what was sent.
     manager.pendingQueue.push(...manager.packetQueue.queue.splice(0));
     original.onSocketClosed(hadError);
   };

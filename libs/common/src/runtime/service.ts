@@ -1,8 +1,9 @@
 /** How every service starts and stops: environment, logger, HTTP for health at least, signals. */
 import { hostname } from 'node:os';
-import type { DynamicModule, Type } from '@nestjs/common';
+import type { DynamicModule, ExceptionFilter, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import {
   EnvironmentError,
@@ -35,8 +36,13 @@ export interface ServiceOptions<Environment> {
   readonly module: (context: ServiceContext<Environment>) => DynamicModule | Type;
   /** Largest accepted request body, in bytes. Default 16 KiB. */
   readonly bodyLimitBytes?: number;
-  /** Last touches before it listens. */
-  readonly configure?: (app: NestFastifyApplication, context: ServiceContext<Environment>) => void;
+  /** Turns errors into answers; without one, Nest's own answers are given. */
+  readonly errors?: (log: Logger) => ErrorAnswers;
+}
+
+/** Answers for errors from Nest (`catch`), and for requests that Fastify refuses before any route is found (`answer`). */
+export interface ErrorAnswers extends ExceptionFilter {
+  answer(error: unknown, request: FastifyRequest, reply: FastifyReply): void;
 }
 
 const DEFAULT_BODY_LIMIT_BYTES = 16 * 1024;
@@ -64,16 +70,23 @@ export async function runService<Environment extends ProcessEnvironment & Identi
     process.exit(1);
   });
 
+  const errors = options.errors?.(log);
   const app = await NestFactory.create<NestFastifyApplication>(
     options.module(context),
     new FastifyAdapter({
       bodyLimit: options.bodyLimitBytes ?? DEFAULT_BODY_LIMIT_BYTES,
       requestTimeout: REQUEST_TIMEOUT_MS,
       forceCloseConnections: 'idle',
+      ...(errors === undefined
+        ? {}
+        : {
+            frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+              errors.answer(error, request, reply),
+          }),
     }),
     { logger: new NestLogger(log), abortOnError: false },
   );
-  options.configure?.(app, context);
+  if (errors !== undefined) app.useGlobalFilters(errors);
   stopOnSignals(app, log);
   const { host, port } = options.listen(environment);
   try {
