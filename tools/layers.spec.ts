@@ -21,7 +21,9 @@ async function lint(path: string, specifier: string): Promise<string> {
   await writeFile(file, `import { thing } from '${specifier}';\n\nexport const used = thing;\n`);
   const oxlint = resolve('node_modules/.bin/oxlint');
   const output = await new Promise<string>((done) => {
-    execFile(oxlint, ['--config', '.oxlintrc.json', path], { cwd: folder }, (_error, stdout, stderr) => done(stdout + stderr));
+    execFile(oxlint, ['--config', '.oxlintrc.json', path], { cwd: folder }, (_error, stdout, stderr) =>
+      done(stdout + stderr),
+    );
   });
   await rm(file);
   return output;

@@ -7,8 +7,6 @@ import { composeProject } from './provision/provide.js';
 import { SERVER_NAMES } from './provision/server-names.js';
 import { readState, writeState } from './provision/system-state.js';
 
-/** A little more than services take by themselves to let running jobs finish (SHUTDOWN_GRACE_MS). */
-const SERVICE_GRACE_MS = Number(process.env['SHUTDOWN_GRACE_MS'] || 30_000) + 5000;
 const SERVER_GRACE_MS = 15_000;
 
 export interface Stopped {
@@ -18,8 +16,8 @@ export interface Stopped {
   readonly killed: readonly ProcessRecord[];
 }
 
-/** @param graceMs How long services may take; longer than they allow their jobs unless given. */
-export async function stopProfile(profile: Profile, graceMs = SERVICE_GRACE_MS): Promise<Stopped> {
+/** @param graceMs How long services may take before they are killed. */
+export async function stopProfile(profile: Profile, graceMs: number): Promise<Stopped> {
   const services = profile.registry.running().filter(({ kind }) => kind !== 'server');
   const killed = [...(await endAll(services, 'SIGTERM', graceMs))];
 

@@ -187,6 +187,7 @@ describe('a leader that resigns', () => {
     const { leader, next } = await leaderAndNext({ duty: () => new Promise(() => undefined) });
     await leader.campaign.resign();
     await leads(next);
+    expect(leader.term).toBeUndefined();
   });
 
   it('in the middle of enrolling leaves no candidate behind', async () => {
@@ -363,6 +364,7 @@ describe('when the network fails', () => {
     await eventually(() => term.signal.aborted);
     await leads(next);
     await standsBy(leader);
+    expect(await line()).toEqual(['next', 'leader']);
   });
 });
 
@@ -395,10 +397,12 @@ describe('when the server fails', () => {
   });
 
   it('and loses its data, there is a leader again, with a higher epoch', async () => {
-    const a = instance('a', { zookeeper: own.address }).stand();
-    (await leads(a)).fenced();
-    await eventually(() => a.terms.length === 2);
-    const before = await leads(a);
+    const a = instance('a', { zookeeper: own.address });
+    await eventually(() => a.session.connected);
+    // Transactions, so that the emptied server will be far behind.
+    for (let i = 0; i < 50; i += 1) await a.session.create(`/busy-${i}`, '', 'persistent');
+    const before = await leads(a.stand());
+    const recordBefore = await epochs.read(ELECTION);
     const b = instance('b', { zookeeper: own.address }).stand();
     await standsBy(b);
     await own.wipe();
@@ -407,6 +411,7 @@ describe('when the server fails', () => {
       within: 20_000,
     });
     expect(after.epoch).toBe(before.epoch + 1n);
+    expect((await epochs.read(ELECTION))?.czxid).toBeLessThan(recordBefore?.czxid ?? 0n);
     expect([a, b].filter(({ term }) => term !== undefined)).toHaveLength(1);
   });
 
@@ -436,10 +441,12 @@ describe('with an ensemble of three servers', () => {
     const leader = instance('leader', { zookeeper: ensemble.address }).stand();
     const term = await leads(leader);
     const { id } = leader.session;
-    const connectedTo = await Promise.all(ensemble.servers.map((server) => ensemble.connections(server)));
-    await ensemble.servers[connectedTo.indexOf(1)]?.kill();
-    await eventually(() => !leader.session.connected);
-    await eventually(() => leader.session.connected);
+    const events: string[] = [];
+    for (const event of ['suspended', 'connected'] as const)
+      leader.session.on(event, () => events.push(event));
+    const connections = await Promise.all(ensemble.servers.map((server) => ensemble.connections(server)));
+    await ensemble.servers[connections.indexOf(1)]?.kill();
+    await eventually(() => expect(events).toEqual(['suspended', 'connected']));
     expect(leader.session.id).toBe(id);
     await passing(SESSION_TIMEOUT_MS);
     expect(leader.term).toBe(term);
@@ -481,6 +488,7 @@ describe('when the epoch store fails', () => {
     await eventually(() => cutOff.campaign.state === 'confirming');
     const next = instance('next').stand();
     await leads(next);
+    expect(cutOff.terms).toEqual([]);
   });
 
   it('after it has granted the epoch, that epoch is found again and used', async () => {

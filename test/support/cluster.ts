@@ -39,6 +39,8 @@ export interface ServiceHandle {
 }
 
 const STOP_WITHIN_MS = 5000;
+/** Generous: many processes start at once on a machine that runs other tests too. */
+const READY_WITHIN_MS = 60_000;
 
 export class Cluster {
   private readonly handles: ServiceHandle[] = [];
@@ -95,7 +97,10 @@ export class Cluster {
 
   /** Resolves when those services (all, unless named) are ready. */
   async ready(handles: readonly ServiceHandle[] = this.handles): Promise<void> {
-    await waitUntilReady(handles.flatMap((handle) => this.launched.get(handle) ?? []));
+    await waitUntilReady(
+      handles.flatMap((handle) => this.launched.get(handle) ?? []),
+      READY_WITHIN_MS,
+    );
   }
 
   /** Starts one more of a kind and does not wait for it. */

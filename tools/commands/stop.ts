@@ -5,9 +5,13 @@ import { holdLock, lockHolder } from '../lock.js';
 import { isAlive, signal } from '../process-identity.js';
 import { Profile } from '../profile.js';
 import { say, warn } from '../screen.js';
+import { readSettings } from '../settings.js';
 import { stopProfile } from '../stop-profile.js';
 
 const POLL_MS = 50;
+/** What services themselves allow running jobs (SHUTDOWN_GRACE_MS), and some time to end after that. */
+const USUAL_GRACE_MS = 30_000;
+const MARGIN_MS = 5000;
 
 export async function stop(): Promise<void> {
   const profile = new Profile('start');
@@ -22,8 +26,9 @@ export async function stop(): Promise<void> {
   }
   await holdLock(profile, async () => {
     const executors = profile.registry.running().filter(({ kind }) => kind === 'executor').length;
-    if (executors > 0) say('Stopping', 'running jobs may finish, for up to 30 s');
-    const { services, servers, killed } = await stopProfile(profile);
+    const graceMs = Number(readSettings()['SHUTDOWN_GRACE_MS'] ?? USUAL_GRACE_MS);
+    if (executors > 0) say('Stopping', `running jobs may finish, for up to ${graceMs / 1000} s`);
+    const { services, servers, killed } = await stopProfile(profile, graceMs + MARGIN_MS);
     const ended = [...services.map(({ name }) => name), ...servers];
     say('Stopped', ended.length === 0 ? 'nothing ran' : ended.join(', '));
     for (const { name, pid } of killed) warn('Killed', `${name} (process ${pid}) did not end when asked`);

@@ -9,6 +9,9 @@ import { say } from '../screen.js';
 import { stopProfile } from '../stop-profile.js';
 import { provideTestServers } from '../test-servers.js';
 
+/** Nothing that tests leave behind deserves patience. */
+const GRACE_MS = 3000;
+
 export async function testServers(): Promise<void> {
   const profile = new Profile('dev-test');
   const env = await holdLock(profile, () => provideTestServers(profile));
@@ -18,6 +21,6 @@ export async function testServers(): Promise<void> {
 }
 
 export async function testServersStop(): Promise<void> {
-  const { servers } = await stopProfile(new Profile('dev-test'));
+  const { servers } = await stopProfile(new Profile('dev-test'), GRACE_MS);
   say('Stopped', servers.length === 0 ? 'no test servers ran' : servers.join(', '));
 }

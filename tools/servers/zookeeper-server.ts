@@ -20,7 +20,7 @@ export interface ZookeeperServerOptions {
   /** Configuration, data and log live here; made when missing. */
   readonly dir: string;
   readonly port: number;
-  /** In milliseconds, default 500. A session's timeout is between 2 and 20 ticks. */
+  /** In milliseconds, default 250. A session lasts at least two ticks, and ends at one: so late may that be noticed. */
   readonly tickTime?: number;
   /** The whole ensemble, this server included; a server alone unless given. */
   readonly ensemble?: { readonly myId: number; readonly peers: readonly ZookeeperPeer[] };
@@ -35,6 +35,9 @@ const HOMEBREW = ['/opt/homebrew/opt', '/usr/local/opt'];
 const DEBIAN_JARS = '/usr/share/java';
 const FOUR_LETTER_WORDS = 'ruok,srvr,wchs,mntr,cons';
 const ANSWER_WITHIN_MS = 2000;
+const DEFAULT_TICK_MS = 250;
+/** ZooKeeper's own limit is 20 ticks, which would cut short what ZOOKEEPER_SESSION_TIMEOUT_MS allows. */
+const LONGEST_SESSION_MS = 60_000;
 
 export class ZookeeperServer implements Server {
   readonly name: string;
@@ -145,7 +148,7 @@ export class ZookeeperServer implements Server {
   }
 
   #writeConfiguration(): string {
-    const { dir, ensemble, tickTime = 500 } = this.#options;
+    const { dir, ensemble, tickTime = DEFAULT_TICK_MS } = this.#options;
     const dataDir = join(dir, 'data');
     mkdirSync(dataDir, { recursive: true });
     const settings: Record<string, string | number> = {
@@ -154,6 +157,7 @@ export class ZookeeperServer implements Server {
       clientPort: this.port,
       clientPortAddress: '127.0.0.1',
       maxClientCnxns: 0,
+      maxSessionTimeout: LONGEST_SESSION_MS,
       'admin.enableServer': 'false',
       '4lw.commands.whitelist': FOUR_LETTER_WORDS,
       // In KB. The default reserves 64 MB of disk for every log file.
@@ -162,8 +166,8 @@ export class ZookeeperServer implements Server {
     };
     if (ensemble !== undefined) {
       writeFileSync(join(dataDir, 'myid'), `${ensemble.myId}\n`);
-      settings['initLimit'] = 20;
-      settings['syncLimit'] = 10;
+      settings['initLimit'] = 40;
+      settings['syncLimit'] = 20;
       for (const { id, quorumPort, electionPort } of ensemble.peers) {
         settings[`server.${id}`] = `127.0.0.1:${quorumPort}:${electionPort}`;
       }

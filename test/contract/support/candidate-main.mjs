@@ -24,8 +24,10 @@ elections.campaign(election, async ({ epoch, signal }) => {
   await new Promise((resolve) => signal.addEventListener('abort', resolve));
 });
 
-process.once('SIGTERM', async () => {
+async function stop() {
   await elections.resignAll();
   await session.close();
   await prisma.$disconnect();
-});
+}
+
+process.once('SIGTERM', () => void stop());

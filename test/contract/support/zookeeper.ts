@@ -5,9 +5,6 @@ import { join } from 'node:path';
 import { freePort } from '#tools/servers/server-process.js';
 import { ZookeeperServer } from '#tools/servers/zookeeper-server.js';
 
-/** Sessions end at a tick, so the tick is how late a session's end may be noticed. */
-const TICK_MS = 250;
-
 export class TestZookeeper {
   private constructor(
     readonly server: ZookeeperServer,
@@ -16,7 +13,7 @@ export class TestZookeeper {
 
   static async start(): Promise<TestZookeeper> {
     const dir = await mkdtemp(join(tmpdir(), 'triumvir-zookeeper-'));
-    const server = new ZookeeperServer({ dir, port: await freePort(), tickTime: TICK_MS });
+    const server = new ZookeeperServer({ dir, port: await freePort() });
     await server.start();
     return new TestZookeeper(server, dir);
   }
@@ -56,7 +53,7 @@ export class TestEnsemble {
 
   static async start(): Promise<TestEnsemble> {
     const dir = await mkdtemp(join(tmpdir(), 'triumvir-ensemble-'));
-    const servers = await ZookeeperServer.ensemble(3, { dir, tickTime: TICK_MS });
+    const servers = await ZookeeperServer.ensemble(3, { dir });
     await Promise.all(servers.map((server) => server.start()));
     return new TestEnsemble(servers, dir);
   }

@@ -34,7 +34,6 @@ export type CampaignState =
 
 /** The standing wish of this instance to lead one election. */
 export interface Campaign {
-  readonly election: string;
   readonly state: CampaignState;
   /**
    * Ends the campaign for good. A term that is running is aborted and the next candidate takes over at once; this does

@@ -36,6 +36,8 @@ export interface CampaignContext {
 }
 
 const RETRY_MS = 500;
+/** A duty that has not returned so long after the end of its term is worth a line in the log. */
+const DUTY_RETURNS_WITHIN_MS = 10_000;
 
 export class ZookeeperCampaign implements Campaign {
   readonly #path: string;
@@ -270,6 +272,13 @@ export class ZookeeperCampaign implements Campaign {
   async #runDuty(term: Term): Promise<void> {
     const { log } = this.context;
     const facts = { election: term.election, epoch: term.epoch };
+    let overdue: NodeJS.Timeout | undefined;
+    term.signal.addEventListener('abort', () => {
+      overdue = setTimeout(
+        () => log.warn('duty has not returned, no new candidacy before it does', facts),
+        DUTY_RETURNS_WITHIN_MS,
+      ).unref();
+    });
     try {
       await this.lead(term);
       if (!term.signal.aborted) log.warn('duty returned before its term was over', facts);
@@ -277,6 +286,7 @@ export class ZookeeperCampaign implements Campaign {
       // To end by throwing the reason of the abort is a proper way to obey it.
       if (error !== term.signal.reason) log.error('duty failed', { ...facts, error });
     }
+    clearTimeout(overdue);
     this.#feed({ type: 'duty-ended' });
   }
 

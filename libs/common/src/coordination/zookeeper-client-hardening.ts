@@ -50,7 +50,12 @@ export interface HardenedClient {
   discard(): void;
 }
 
-export function createHardenedClient(servers: string, sessionTimeoutMs: number): HardenedClient {
+/** @param onFault told of every frame that could not be handled, and therefore cost the connection */
+export function createHardenedClient(
+  servers: string,
+  sessionTimeoutMs: number,
+  onFault: (fault: Error) => void,
+): HardenedClient {
   const client = createClient(servers, {
     sessionTimeout: sessionTimeoutMs,
     // Trap: with retries, a create whose answer was lost is sent a second time and leaves two nodes.
@@ -117,12 +122,14 @@ export function createHardenedClient(servers: string, sessionTimeoutMs: number):
         throw new Error('not a ZooKeeper server');
       original.onSocketData(chunk);
       if (manager.state === CONNECTED) lastServedAt = performance.now();
-    } catch (error) {
+    } catch (thrown) {
       // Trap: an error code that the library does not know, and any frame it cannot read, throws out of the socket's
       // handler and ends the process. It is handed to the request it answers, which the library has taken off its
       // queue by then, and we start afresh on a new connection.
+      const fault = thrown instanceof Error ? thrown : new Error(String(thrown));
+      onFault(fault);
       manager.socket?.destroy();
-      if (awaited !== undefined && manager.pendingQueue[0] !== awaited) awaited.callback(asError(error));
+      if (awaited !== undefined && manager.pendingQueue[0] !== awaited) awaited.callback(fault);
     }
   };
 
@@ -167,8 +174,4 @@ export function createHardenedClient(servers: string, sessionTimeoutMs: number):
       discard();
     },
   };
-}
-
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

@@ -50,6 +50,10 @@ const CREATE_MODES: Record<NodeKind, number> = {
 /** A version that no node ever has: a node's version counts its changes. */
 const NO_VERSION = 0x7f_ff_ff_ff;
 const CLOSE_WITHIN_MS = 1000;
+/** So long a new session may take before the log says that it does. */
+const PATIENCE_MS = 5000;
+/** Of the session timeout: longer than the watchdog takes to notice a dead connection, shorter than the session. */
+const REQUEST_TIMEOUT_SHARE = 2 / 3;
 
 type Failure = Error | Exception | null;
 /** Gets either a failure, or a value. */
@@ -61,6 +65,7 @@ export class ZookeeperSession extends EventEmitter<SessionEvents> {
   #client: HardenedClient | undefined;
   #phase: 'new' | 'connecting' | 'connected' | 'suspended' | 'closed' = 'new';
   #id = 0n;
+  #patience: NodeJS.Timeout | undefined;
 
   constructor(options: ZookeeperSessionOptions) {
     super();
@@ -155,15 +160,24 @@ export class ZookeeperSession extends EventEmitter<SessionEvents> {
     const hadSession = this.#id !== 0n;
     this.#phase = 'closed';
     this.#id = 0n;
+    clearTimeout(this.#patience);
     await this.#client?.close(CLOSE_WITHIN_MS);
     if (hadSession) this.emit('expired');
   }
 
   #begin(): void {
-    const hardened = createHardenedClient(this.#options.servers, this.#options.sessionTimeoutMs);
+    const { servers, sessionTimeoutMs } = this.#options;
+    const hardened = createHardenedClient(servers, sessionTimeoutMs, (fault) =>
+      this.#log.warn('ZooKeeper said what cannot be understood, connecting again', { fault }),
+    );
     const { client } = hardened;
     this.#client = hardened;
     this.#phase = 'connecting';
+    clearTimeout(this.#patience);
+    this.#patience = setTimeout(
+      () => this.#log.warn('ZooKeeper not reached yet, still trying', { servers }),
+      PATIENCE_MS,
+    ).unref();
     client.on('connected', () => this.#onConnected(client));
     client.on('disconnected', () => this.#onDisconnected());
     client.on('expired', () => this.#onExpired(hardened));
@@ -173,6 +187,7 @@ export class ZookeeperSession extends EventEmitter<SessionEvents> {
   #onConnected(client: Client): void {
     if (this.#phase === 'closed') return;
     this.#phase = 'connected';
+    clearTimeout(this.#patience);
     this.#id = client.getSessionId().readBigUInt64BE();
     this.#log.info('ZooKeeper connected', { session: hex(this.#id), timeoutMs: this.timeoutMs });
     this.emit('connected');
@@ -221,9 +236,6 @@ export class ZookeeperSession extends EventEmitter<SessionEvents> {
     });
   }
 }
-
-/** Of the session timeout: longer than the watchdog takes to notice a dead connection, shorter than the session. */
-const REQUEST_TIMEOUT_SHARE = 2 / 3;
 
 function readStat(stat: Stat | undefined): NodeStat {
   return {

@@ -1,0 +1,130 @@
+/** What dies, and what happens: real processes are killed while they work. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Redis } from 'ioredis';
+import { ApiClient, type JobAnswer } from '../support/api-client.js';
+import { startCluster, type Cluster, type ServiceHandle } from '../support/cluster.js';
+import { eventually } from '../support/eventually.js';
+
+const SESSION_TIMEOUT_MS = 2000;
+const LEASE_MS = 5000;
+
+let cluster: Cluster;
+let api: ApiClient;
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'triumvir-failover-'));
+});
+
+afterEach(async () => {
+  await cluster?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function start(options: { schedulers?: number; executors?: number; env?: Record<string, string> }): Promise<void> {
+  cluster = await startCluster({
+    ...options,
+    env: { ZOOKEEPER_SESSION_TIMEOUT_MS: String(SESSION_TIMEOUT_MS), ...options.env },
+  });
+  api = new ApiClient([cluster.url]);
+}
+
+async function leaderOf(election: string): Promise<ServiceHandle> {
+  return eventually(async () => {
+    const { body } = await api.request<{ elections: { election: string; leader: { id: string } | null }[] }>(
+      'GET',
+      '/api/v1/cluster',
+    );
+    const leader = body.elections.find((candidate) => candidate.election === election)?.leader;
+    if (leader == null) throw new Error('nobody leads');
+    return cluster.byId(leader.id);
+  });
+}
+
+/** The longest time in which no job started, in milliseconds. */
+function longestPause(jobs: readonly JobAnswer[]): number {
+  const starts = jobs.map(({ startedAt }) => Date.parse(startedAt ?? '')).sort((a, b) => a - b);
+  return Math.max(...starts.slice(1).map((at, index) => at - (starts[index] ?? at)));
+}
+
+const sleepJob = (seconds: number) => ({ type: 'command', payload: { command: `sleep ${seconds}` } });
+
+test('when the leading scheduler is killed, the next one feeds on within the session timeout and a second', async () => {
+  await start({ schedulers: 2, executors: 2, env: { EXECUTOR_SLOTS: '2' } });
+  await api.submitAll(Array.from({ length: 500 }, () => sleepJob(0.02)));
+  const leader = await leaderOf('scheduler/shard-0');
+  await leader.kill();
+  const jobs = await api.waitForAll(60_000);
+  expect(jobs).toHaveLength(500);
+  expect(jobs.every(({ state, attempt }) => state === 'succeeded' && attempt === 1)).toBe(true);
+  expect(longestPause(jobs)).toBeLessThan(SESSION_TIMEOUT_MS + 1000);
+});
+
+test('a leading scheduler that gets SIGTERM hands over at once, and ends with exit code 0', async () => {
+  await start({ schedulers: 2 });
+  const leader = await leaderOf('scheduler/shard-0');
+  await leader.terminate();
+  const stoppedAt = Date.now();
+  const job = await api.submit({ type: 'print', payload: { text: 'still here' } });
+  expect((await api.waitFor(job.id)).state).toBe('succeeded');
+  expect(Date.now() - stoppedAt).toBeLessThan(1000);
+  expect(await readFile(leader.logPath, 'utf8')).toContain('"message":"stopped"');
+});
+
+test('the jobs of a killed executor run again elsewhere within its lease and a second, the lost try counted', async () => {
+  await start({ executors: 2, env: { EXECUTOR_LEASE_MS: String(LEASE_MS) } });
+  const started = join(folder, 'started');
+  // The first try hangs, the second does not.
+  const job = await api.submit({
+    type: 'command',
+    payload: { command: `echo $JOB_ATTEMPT >> ${started}; if [ "$JOB_ATTEMPT" = 1 ]; then sleep 60; fi` },
+    retry: { strategy: 'fixed', delay: 0 },
+  });
+  const running = await api.waitFor(job.id, ['running']);
+  const { body } = await api.request<{ executors: { id: string; instance: string }[] }>('GET', '/api/v1/cluster');
+  const victim = cluster.byId(body.executors.find(({ id }) => id === running.executor)?.instance ?? '');
+  await victim.kill();
+  const killedAt = Date.now();
+  const finished = await api.waitFor(job.id, ['succeeded'], LEASE_MS + 5000);
+  expect(Date.now() - killedAt).toBeLessThan(LEASE_MS + 1500);
+  expect(finished.attempts).toMatchObject([
+    { attempt: 1, outcome: 'lost' },
+    { attempt: 2, outcome: 'succeeded' },
+  ]);
+  expect(finished.executor).not.toBe(running.executor);
+  expect((await readFile(started, 'utf8')).split('\n')).toEqual(['1', '2', '']);
+});
+
+test('an executor that gets SIGTERM lets its job finish, and hands back uncounted what does not finish in time', async () => {
+  await start({ executors: 1, env: { SHUTDOWN_GRACE_MS: '1500', EXECUTOR_KILL_GRACE_MS: '500' } });
+  const quick = await api.submit(sleepJob(1));
+  const slow = await api.submit(sleepJob(30));
+  await api.waitFor(quick.id, ['running']);
+  await api.waitFor(slow.id, ['running']);
+  await cluster.byId('executor-1').terminate();
+  expect(await api.get(quick.id)).toMatchObject({ state: 'succeeded', attempt: 1 });
+  expect(await api.get(slow.id)).toMatchObject({ state: 'scheduled', attempt: 0, error: null, attempts: [] });
+});
+
+test('what Redis forgets is handed over again within five seconds', async () => {
+  await start({ executors: 1, env: { EXECUTOR_SLOTS: '2' } });
+  await api.submitAll(Array.from({ length: 40 }, () => sleepJob(0.3)));
+  await eventually(async () => {
+    expect((await api.all()).filter(({ state }) => state === 'queued').length).toBeGreaterThan(10);
+  });
+  await forgetEverything(cluster.env['REDIS_URL'] ?? '', cluster.env['REDIS_PREFIX'] ?? '');
+  const jobs = await api.waitForAll(30_000);
+  expect(jobs.every(({ state, attempt }) => state === 'succeeded' && attempt === 1)).toBe(true);
+  expect(longestPause(jobs)).toBeLessThan(5000);
+});
+
+/** What FLUSHALL does, for the keys of one cluster. */
+async function forgetEverything(url: string, prefix: string): Promise<void> {
+  const redis = new Redis(url);
+  const keys = await redis.keys(`${prefix}:*`);
+  await redis.del(keys);
+  await redis.quit();
+}
