@@ -61,6 +61,7 @@ check: $(BUILT) ## Check format, lint and types, and run the unit tests
 
 .PHONY: build
 build: $(BUILT) ## Install the packages, generate the Prisma client and compile, as far as anything changed
+	@:
 
 .PHONY: clean
 clean: ## Stop, then delete what was built and all data of `make start` and the tests

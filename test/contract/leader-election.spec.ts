@@ -1,5 +1,6 @@
 /** What LeaderElection promises, held against a real ZooKeeper and a real Postgres. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { CandidateNodes } from '#common/coordination/candidate-nodes.js';
 import { ClusterView } from '#common/coordination/cluster-view.js';
 import type { EpochStore } from '#common/coordination/epoch-store.js';
 import type { Term } from '#common/coordination/leader-election.js';
@@ -365,6 +366,19 @@ describe('when the network fails', () => {
     await leads(next);
     await standsBy(leader);
     expect(await line()).toEqual(['next', 'leader']);
+  });
+});
+
+describe('a candidate node', () => {
+  it('that belongs to another session is first in line for that one only', async () => {
+    const [owner, other] = [instance('owner'), instance('other')];
+    await eventually(() => owner.session.connected && other.session.connected);
+    const nodesOf = ({ id, session }: Instance) =>
+      new CandidateNodes(session, `${root}/${ELECTION}`, { id, host: 'localhost', pid: process.pid });
+    const candidate = await nodesOf(owner).enrol('one', () => true);
+    if (candidate === undefined) throw new Error('not enrolled');
+    expect(await nodesOf(owner).survey(candidate, () => undefined)).toBe('first');
+    expect(await nodesOf(other).survey(candidate, () => undefined)).toBe('gone');
   });
 });
 

@@ -117,8 +117,9 @@ describe('a connection', () => {
     expect(await session.children('/')).toContain('zookeeper');
   });
 
+  // The answer to a handshake has 40 bytes.
   it('that is cut at any byte of the handshake is followed by one that works', async () => {
-    for (const bytes of [0, 1, 3, 4, 5, 20, 40]) {
+    for (const bytes of [0, 1, 3, 4, 5, 20, 39]) {
       proxy.filterReplies((chunk) => ({ cutAfter: chunk.subarray(0, bytes) }));
       const session = newSession();
       const before = proxy.accepted;
@@ -127,6 +128,7 @@ describe('a connection', () => {
       expect(session.connected).toBe(false);
       proxy.heal();
       await eventually(() => session.connected);
+      await session.close();
     }
   });
 

@@ -1,8 +1,9 @@
 /**
- * A TCP proxy on the loopback interface with which tests make a network fail: it can fall silent, refuse, cut
+ * A TCP proxy on the loopback interface with which tests make a network fail: it can fall silent, refuse, delay, cut
  * connections, and change or drop what the server says.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { DelayLine } from './delay-line.js';
 
 /** What becomes of a chunk that the server sent: pass this on, or nothing, or cut the connection after passing it on. */
 export type ReplyFilter = (chunk: Buffer) => Buffer | 'drop' | { readonly cutAfter: Buffer };
@@ -16,6 +17,8 @@ export class TcpProxy {
   #accepted = 0;
   /** Passes on what the server says byte by byte. */
   trickle = false;
+  /** How much later everything arrives, in either direction, in milliseconds. */
+  delayMs = 0;
 
   private constructor(private readonly targetPort: number) {}
 
@@ -58,6 +61,7 @@ export class TcpProxy {
     this.#blackHole = false;
     this.#refusing = false;
     this.#filter = (chunk) => chunk;
+    this.delayMs = 0;
   }
 
   cut(): void {
@@ -86,16 +90,20 @@ export class TcpProxy {
     const target = connect(this.targetPort, '127.0.0.1');
     const pair = [client, target] as const;
     this.#pairs.add(pair);
+    const requests = new DelayLine((chunk) => target.write(chunk));
+    const replies = new DelayLine((chunk) => this.#reply(client, chunk));
     client.on('data', (chunk) => {
-      if (!this.#blackHole) target.write(chunk);
+      if (!this.#blackHole) requests.send(chunk, this.delayMs);
     });
-    target.on('data', (chunk) => this.#reply(client, chunk));
+    target.on('data', (chunk) => replies.send(chunk, this.delayMs));
     for (const [one, other] of [pair, [target, client] as const]) {
       one.setNoDelay();
       // The close event that follows says all that matters here.
       one.on('error', () => undefined);
       one.on('close', () => {
         this.#pairs.delete(pair);
+        requests.close();
+        replies.close();
         // A silent network does not tell the other side either.
         if (!this.#blackHole) other.destroy();
       });

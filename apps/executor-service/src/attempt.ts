@@ -121,7 +121,7 @@ function describe(error: unknown): JobError {
 
 /** What Postgres can store as text. */
 function text(message: string): string {
-  return message.toWellFormed().replaceAll('\0', '\uFFFD').slice(0, MAX_MESSAGE);
+  return message.slice(0, MAX_MESSAGE).toWellFormed().replaceAll('\0', '\uFFFD');
 }
 
 /** The result as Postgres can store it; nothing returned is null. @throws JobFailure when it is too large or no JSON */

@@ -2,12 +2,18 @@
 import { z } from 'zod';
 import {
   databaseEnvironment,
+  durationText,
   identityEnvironment,
   processEnvironment,
   redisEnvironment,
   wholeNumber,
   zookeeperEnvironment,
 } from '#common/config/environment.js';
+
+const retention = (fallback: string, state: string) =>
+  durationText(60_000, 100 * 365 * 24 * 3_600_000)
+    .prefault(fallback)
+    .describe(`How long ${state} jobs are kept after their end, such as 12h or 7d.`);
 
 export const schedulerSettings = z.object({
   SCHEDULER_SERVICE_PORT: wholeNumber(0, 65_535)
@@ -18,6 +24,10 @@ export const schedulerSettings = z.object({
     .min(1)
     .default('127.0.0.1')
     .describe('Address the health endpoints listen on.'),
+  RETENTION_SUCCEEDED: retention('7d', 'succeeded'),
+  RETENTION_CANCELLED: retention('7d', 'cancelled'),
+  RETENTION_EXPIRED: retention('7d', 'expired'),
+  RETENTION_DEAD: retention('30d', 'dead'),
   SCHEDULER_SHARDS: wholeNumber(1, 64)
     .default(1)
     .describe(

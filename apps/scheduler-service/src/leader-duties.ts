@@ -1,4 +1,7 @@
-/** All that a leader does, on one page: for the queues of its shard it feeds and sweeps until its term ends. */
+/**
+ * All that a leader does, on one page: for the queues of its shard it feeds and sweeps, and the leader of the first
+ * shard prunes, until its term ends.
+ */
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { LeaderElection, type Term } from '#common/coordination/leader-election.js';
 import type { Shard } from '#common/database/feed.repository.js';
@@ -9,6 +12,7 @@ import { DeliveryPublisher } from '#common/queue/delivery-publisher.js';
 import { Alarm } from '#common/runtime/alarm.js';
 import { repeat } from '#common/runtime/repeat.js';
 import { Feeder } from './feeder.js';
+import { Pruner } from './pruner.js';
 import { Sweeper } from './sweeper.js';
 
 /** Pause between two sweeps, in milliseconds. */
@@ -21,6 +25,7 @@ export class LeaderDuties implements OnApplicationBootstrap {
     private readonly election: LeaderElection,
     private readonly feeder: Feeder,
     private readonly sweeper: Sweeper,
+    private readonly pruner: Pruner,
     private readonly publisher: DeliveryPublisher,
     private readonly hints: HintListener,
     @InjectLogger() private readonly log: Logger,
@@ -60,6 +65,9 @@ export class LeaderDuties implements OnApplicationBootstrap {
           if (swept > 0) work.ring();
           return SWEEP_EVERY_MS;
         }),
+        ...(shard.number === 0
+          ? [repeat({ duty: 'prune', signal, log }, () => this.pruner.prune(term))]
+          : []),
       ]);
     } finally {
       this.hints.off('work', ringWork).off('listening', ringWork);

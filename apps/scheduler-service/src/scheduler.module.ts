@@ -7,6 +7,7 @@ import { ZookeeperSession } from '#common/coordination/zookeeper-session.js';
 import { DatabaseModule } from '#common/database/database.module.js';
 import { HintListener } from '#common/database/notifications.js';
 import { PrismaService } from '#common/database/prisma.service.js';
+import { PruneRepository } from '#common/database/prune.repository.js';
 import { HealthController, readinessChecks } from '#common/health/health.controller.js';
 import { LoggingModule } from '#common/logging/logging.module.js';
 import { DeliveryPublisher } from '#common/queue/delivery-publisher.js';
@@ -15,6 +16,7 @@ import { Capacity } from './capacity.js';
 import type { SchedulerEnvironment } from './environment.js';
 import { Feeder } from './feeder.js';
 import { LeaderDuties } from './leader-duties.js';
+import { Pruner } from './pruner.js';
 import { Sweeper } from './sweeper.js';
 
 @Module({})
@@ -42,18 +44,39 @@ export class SchedulerModule implements OnApplicationBootstrap {
         Capacity,
         Feeder,
         Sweeper,
+        {
+          provide: Pruner,
+          inject: [PruneRepository],
+          useFactory: (repository: PruneRepository) =>
+            new Pruner(repository, {
+              succeededMs: environment.RETENTION_SUCCEEDED,
+              cancelledMs: environment.RETENTION_CANCELLED,
+              expiredMs: environment.RETENTION_EXPIRED,
+              deadMs: environment.RETENTION_DEAD,
+            }),
+        },
         { provide: DeliveryPublisher, useFactory: () => new DeliveryPublisher(environment, log) },
         {
           provide: LeaderDuties,
-          inject: [LeaderElection, Feeder, Sweeper, DeliveryPublisher, HintListener],
+          inject: [LeaderElection, Feeder, Sweeper, Pruner, DeliveryPublisher, HintListener],
           useFactory: (
             election: LeaderElection,
             feeder: Feeder,
             sweeper: Sweeper,
+            pruner: Pruner,
             publisher: DeliveryPublisher,
             hints: HintListener,
           ) =>
-            new LeaderDuties(environment.SCHEDULER_SHARDS, election, feeder, sweeper, publisher, hints, log),
+            new LeaderDuties(
+              environment.SCHEDULER_SHARDS,
+              election,
+              feeder,
+              sweeper,
+              pruner,
+              publisher,
+              hints,
+              log,
+            ),
         },
       ],
     };

@@ -8,6 +8,7 @@ import { HealthController, readinessChecks } from '#common/health/health.control
 import { LoggingModule } from '#common/logging/logging.module.js';
 import type { ServiceContext } from '#common/runtime/service.js';
 import { ClusterController } from './cluster/cluster.controller.js';
+import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
 import type { StoreEnvironment } from './environment.js';
 import { JobTypes } from './jobs/job-types.js';
 import { JobService } from './jobs/job.service.js';
@@ -25,7 +26,7 @@ export class StoreModule implements OnApplicationBootstrap {
         DatabaseModule.register(environment, 'triumvir-store', log),
         CoordinationModule.register({ environment, identity, log }),
       ],
-      controllers: [JobsController, ClusterController, HealthController],
+      controllers: [JobsController, DeadLettersController, ClusterController, HealthController],
       providers: [
         JobService,
         JobTypes,

@@ -10,7 +10,10 @@ type Issue = z.core.$ZodIssue;
 
 /** @param prefix path of the field that the schema was applied to */
 export function fieldProblems(issues: readonly Issue[], prefix: readonly PropertyKey[] = []): FieldProblem[] {
-  return issues.slice(0, MAX_ERRORS).flatMap((issue) => fieldProblem(issue, [...prefix, ...issue.path]));
+  const problems = issues
+    .slice(0, MAX_ERRORS)
+    .flatMap((issue) => fieldProblem(issue, [...prefix, ...issue.path]));
+  return problems.slice(0, MAX_ERRORS);
 }
 
 function fieldProblem(issue: Issue, path: readonly PropertyKey[]): FieldProblem[] {
@@ -54,10 +57,20 @@ export class ValidationPipe implements PipeTransform {
 
   transform(value: unknown, { schema }: ArgumentMetadata): unknown {
     if (!(schema instanceof z.ZodType)) throw new Error('a route has no schema for what it takes');
-    const parsed = schema.safeParse(value, { reportInput: true });
-    if (!parsed.success) throw invalid(this.kind, fieldProblems(parsed.error.issues));
-    return parsed.data;
+    return checked(schema, value, this.kind);
   }
+}
+
+/** @throws Problem of `kind` that names what does not fit, with `prefix` as the path of the value itself */
+export function checked<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  kind: ProblemKind,
+  prefix: readonly string[] = [],
+): z.output<Schema> {
+  const parsed = schema.safeParse(value, { reportInput: true });
+  if (!parsed.success) throw invalid(kind, fieldProblems(parsed.error.issues, prefix));
+  return parsed.data;
 }
 
 export function invalid(kind: ProblemKind, errors: readonly FieldProblem[]): Problem {

@@ -1,6 +1,6 @@
 /** Jobs as the API shows them. */
 import type { EarlierAttempt } from '#common/database/job.repository.js';
-import type { Job, JobError, JobState, Json, OutputPiece } from '#common/domain/job.js';
+import type { Job, JobError, JobState, Json, OnLost, OutputPiece } from '#common/domain/job.js';
 import type { RetryPolicy } from '#common/domain/retry-policy.js';
 
 export interface JobView {
@@ -26,6 +26,8 @@ export interface JobView {
   /** Id of the executor that runs it, or ran it last. */
   readonly executor: string | null;
   readonly cancelRequestedAt: string | null;
+  readonly onLost: OnLost;
+  readonly uniqueKey: string | null;
   readonly result: Json;
   readonly error: JobError | null;
 }
@@ -59,6 +61,8 @@ export function presentJob(job: Job): JobView {
     retry: job.retry === null ? null : presentRetry(job.retry),
     executor: job.executorId,
     cancelRequestedAt: time(job.cancelRequestedAt),
+    onLost: job.onLost,
+    uniqueKey: job.uniqueKey,
     result: job.result,
     error: job.error,
   };

@@ -6,11 +6,13 @@ import {
   DEFAULT_QUEUE,
   JOB_STATES,
   MAX_ATTEMPTS,
+  ON_LOST,
   PRIORITY,
   TIMEOUT_MS,
   type Json,
 } from '#common/domain/job.js';
 import { MAX_RETRY_DELAY_MS } from '#common/domain/retry-policy.js';
+import { cursor, moment, pageLimit } from '../http/fields.js';
 import { storableJson } from './storable-json.js';
 
 const TEN_YEARS_MS = 10 * 365 * 24 * 3_600_000;
@@ -25,6 +27,10 @@ function duration(minMs: number, maxMs: number) {
     return z.NEVER;
   });
 }
+
+/** A text that Postgres can hold. */
+const storableText = (longest: number) =>
+  noNul(z.string().min(1).max(longest)).refine((text) => text.isWellFormed(), 'must be valid Unicode');
 
 const wait = duration(0, MAX_RETRY_DELAY_MS);
 
@@ -59,20 +65,9 @@ export const createJobSchema = z
     payload: storableJson
       .default({} satisfies Json)
       .describe('What the handler is given; its type says what it must look like.'),
-    name: noNul(z.string().min(1).max(200))
-      .refine((text) => text.isWellFormed(), 'must be valid Unicode')
-      .nullish()
-      .describe('A label for people.'),
+    name: storableText(200).nullish().describe('A label for people.'),
     queue: queueName.default(DEFAULT_QUEUE).describe('The queue it waits in.'),
-    runAt: z.iso
-      .datetime({
-        offset: true,
-        error: 'must be an ISO 8601 time with offset, such as 2030-01-31T09:00:00+01:00',
-      })
-      .transform((text) => new Date(text))
-      .refine((date) => Number.isFinite(date.getTime()), 'is no date of the calendar')
-      .nullish()
-      .describe('When it is due. A past time is due at once.'),
+    runAt: moment.nullish().describe('When it is due. A past time is due at once.'),
     delay: duration(0, TEN_YEARS_MS)
       .optional()
       .describe('How long after submission it is due, instead of runAt.'),
@@ -91,7 +86,20 @@ export const createJobSchema = z
     timeout: duration(TIMEOUT_MS.min, TIMEOUT_MS.max)
       .optional()
       .describe('How long one attempt may run. Default 1h.'),
+    onLost: z
+      .enum(ON_LOST)
+      .default('retry')
+      .describe('When the executor dies under it: try again, fail, or hold it for a person.'),
+    uniqueKey: storableText(200).nullish().describe('At most one unfinished job has this key.'),
+    uniquePolicy: z
+      .enum(['reject', 'return-existing', 'replace'])
+      .optional()
+      .describe('What to do when an unfinished job has the uniqueKey. Default reject.'),
     retry: retrySchema.nullish().describe('When it is tried again after a failure.'),
+  })
+  .refine(({ uniqueKey, uniquePolicy }) => uniqueKey != null || uniquePolicy === undefined, {
+    path: ['uniquePolicy'],
+    message: 'says nothing without uniqueKey',
   })
   .refine(({ runAt, delay }) => runAt == null || delay === undefined, {
     path: ['delay'],
@@ -100,9 +108,13 @@ export const createJobSchema = z
 
 export type CreateJob = z.output<typeof createJobSchema>;
 
-export const jobIdSchema = z.strictObject({ id: z.uuid('must be a job id (a UUID)') });
+/** Makes a repetition of a request harmless for 24 hours: it is answered with the job that was made first. */
+export const idempotencyKeySchema = z
+  .string()
+  .regex(/^[\x21-\x7E]{1,255}$/, 'must be 1 to 255 printable ASCII characters')
+  .optional();
 
-const MAX_PAGE = 200;
+export const jobIdSchema = z.strictObject({ id: z.uuid('must be a job id (a UUID)') });
 
 export const listJobsSchema = z.strictObject({
   state: z
@@ -113,35 +125,11 @@ export const listJobsSchema = z.strictObject({
     .describe('Only jobs in this state, or in one of several with commas between.'),
   type: jobType.optional().describe('Only jobs of this type.'),
   queue: queueName.optional().describe('Only jobs of this queue.'),
-  limit: z
-    .string()
-    .regex(/^\d{1,3}$/, `must be a whole number from 1 to ${MAX_PAGE}`)
-    .transform(Number)
-    .pipe(z.number().min(1).max(MAX_PAGE))
-    .default(50)
-    .describe('Most jobs in one answer.'),
-  cursor: z
-    .string()
-    .transform((text, context): string => {
-      const id = Buffer.from(text, 'base64url').toString('latin1');
-      if (z.uuid().safeParse(id).success && encodeCursor(id) === text) return id;
-      context.issues.push({
-        code: 'custom',
-        message: 'must be a nextCursor from an earlier answer',
-        input: text,
-      });
-      return z.NEVER;
-    })
-    .optional()
-    .describe('Where to go on: nextCursor of the answer before.'),
+  limit: pageLimit,
+  cursor,
 });
 
 export type ListJobs = z.output<typeof listJobsSchema>;
-
-/** Opaque to clients, so that what it holds can change. */
-export function encodeCursor(lastId: string): string {
-  return Buffer.from(lastId, 'latin1').toString('base64url');
-}
 
 export const outputQuerySchema = z.strictObject({
   attempt: z

@@ -1,11 +1,14 @@
 /** What can be done with jobs, for every door that leads here. */
+import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { JobRepository, type EarlierAttempt } from '#common/database/job.repository.js';
+import { KeyedSubmissionRepository, type Submission } from '#common/database/keyed-submission.repository.js';
 import { Notifier } from '#common/database/notifications.js';
 import { QueueRepository } from '#common/database/queue.repository.js';
-import { TIMEOUT_MS, type Job, type OutputPiece } from '#common/domain/job.js';
+import { TIMEOUT_MS, type Job, type NewJob, type OutputPiece } from '#common/domain/job.js';
 import { Problem } from '../http/problem.js';
+import { invalid } from '../http/validation.js';
 import type { CreateJob, ListJobs } from './job.schemas.js';
 import { JobTypes } from './job-types.js';
 
@@ -13,16 +16,57 @@ import { JobTypes } from './job-types.js';
 export class JobService {
   constructor(
     private readonly jobs: JobRepository,
+    private readonly keyed: KeyedSubmissionRepository,
     private readonly queues: QueueRepository,
     private readonly types: JobTypes,
     private readonly notifier: Notifier,
   ) {}
 
-  /** Stores a job and returns it once it is durable. @throws Problem when its type or payload is not accepted */
-  async submit(request: CreateJob): Promise<Job> {
+  /**
+   * Stores a job and returns it once it is durable.
+   * @param idempotencyKey a repetition with the same key and request returns the job that the first one made
+   * @throws Problem when its type or payload is not accepted, or a key forbids it
+   */
+  async submit(
+    request: CreateJob,
+    idempotencyKey: string | undefined,
+  ): Promise<{ job: Job; created: boolean }> {
     this.types.check(request.type, request.payload);
     await this.queues.ensure(request.queue);
-    const job = await this.jobs.insert({
+    const submission = await this.#store(request, idempotencyKey);
+    switch (submission.kind) {
+      case 'created':
+        this.notifier.send('work');
+        return { job: submission.job, created: true };
+      case 'replayed':
+      case 'existing':
+        return { job: submission.job, created: false };
+      case 'other-request':
+        throw invalid('validation-failed', [
+          {
+            field: 'Idempotency-Key',
+            message: 'has been used for another request; take a new key for each request',
+          },
+        ]);
+      case 'pruned':
+        throw new Problem(
+          'conflict',
+          `The job that this Idempotency-Key made, ${submission.jobId}, has been deleted since.`,
+        );
+      case 'taken':
+        throw new Problem(
+          'conflict',
+          `The job ${submission.job.id} has this uniqueKey and is ${submission.job.state}.`,
+          [{ field: 'uniqueKey', message: `is taken by the unfinished job ${submission.job.id}` }],
+        );
+      default:
+        throw new Error(`unknown submission ${String(submission satisfies never)}`);
+    }
+  }
+
+  async #store(request: CreateJob, idempotencyKey: string | undefined): Promise<Submission> {
+    const { uniqueKey = null, uniquePolicy = 'reject' } = request;
+    const job: NewJob = {
       id: uuidv7(),
       name: request.name ?? null,
       type: request.type,
@@ -34,9 +78,14 @@ export class JobService {
       maxAttempts: request.maxAttempts,
       timeoutMs: request.timeout ?? TIMEOUT_MS.default,
       retry: request.retry ?? null,
-    });
-    this.notifier.send('work');
-    return job;
+      onLost: request.onLost,
+      uniqueKey,
+    };
+    const key =
+      idempotencyKey === undefined ? undefined : { key: idempotencyKey, requestHash: fingerprint(request) };
+    if (uniqueKey !== null) return this.keyed.submitUnique({ ...job, uniqueKey }, uniquePolicy, key);
+    if (key !== undefined) return this.keyed.submitIdempotent(job, key);
+    return { kind: 'created', job: await this.jobs.insert(job) };
   }
 
   async get(id: string): Promise<Job> {
@@ -97,4 +146,9 @@ export class JobService {
 
 function notFound(id: string): Problem {
   return new Problem('not-found', `There is no job with id ${id}.`);
+}
+
+/** The same for the same request; a relative time stays relative, so a repetition is recognised however late it comes. */
+function fingerprint(request: CreateJob): string {
+  return createHash('sha256').update(JSON.stringify(request)).digest('base64');
 }

@@ -1,7 +1,8 @@
 /** /api/v1/jobs: submit, look up, list, cancel, read output. */
-import { Body, Controller, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { ValidationPipe } from '../http/validation.js';
+import { encodeCursor } from '../http/fields.js';
+import { checked, ValidationPipe } from '../http/validation.js';
 import {
   presentAttempts,
   presentJob,
@@ -12,7 +13,7 @@ import {
 } from './job.presenter.js';
 import {
   createJobSchema,
-  encodeCursor,
+  idempotencyKeySchema,
   jobIdSchema,
   listJobsSchema,
   outputQuerySchema,
@@ -28,14 +29,19 @@ const inUrl = new ValidationPipe('bad-request');
 export class JobsController {
   constructor(private readonly jobs: JobService) {}
 
-  /** Answers 201 when the job is durable. */
+  /**
+   * 201: the job is durable. 200: no new one was made, because the Idempotency-Key has been used for this very request,
+   * or because an unfinished job has the uniqueKey and the policy is return-existing; the answer is that job.
+   */
   @Post()
   async create(
     @Body({ schema: createJobSchema, pipes: [inBody] }) request: CreateJob,
+    @Headers('idempotency-key') idempotencyKey: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<JobView> {
-    const job = await this.jobs.submit(request);
-    void reply.header('location', `/api/v1/jobs/${job.id}`);
+    const key = checked(idempotencyKeySchema, idempotencyKey, 'bad-request', ['Idempotency-Key']);
+    const { job, created } = await this.jobs.submit(request, key);
+    void reply.status(created ? 201 : 200).header('location', `/api/v1/jobs/${job.id}`);
     return presentJob(job);
   }
 

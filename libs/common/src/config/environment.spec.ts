@@ -125,7 +125,9 @@ test('a wrong item of a list is told of under the name of its setting', () => {
       .transform((text) => text.split(','))
       .pipe(z.array(queueName)),
   });
-  expect(faultOf(list, { QUEUES: 'good,not good' })).toMatch(/QUEUES\S* is wrong: must be 1 to 100 letters/);
+  expect(faultOf(list, { QUEUES: 'good,not good' })).toMatch(
+    /^Cannot start: QUEUES is wrong: must be 1 to 100 letters/,
+  );
 });
 
 test('a whole number is accepted exactly between its bounds', () => {

@@ -4,6 +4,7 @@
  */
 import { hostname } from 'node:os';
 import { z } from 'zod';
+import { parseDuration } from '#common/domain/duration.js';
 
 /** A whole number from the environment, where everything is text. */
 export const wholeNumber = (min: number, max: number) =>
@@ -13,7 +14,25 @@ export const wholeNumber = (min: number, max: number) =>
     .transform(Number)
     .pipe(z.number().min(min).max(max));
 
+/** A duration as people write it, such as 30s or 7d; becomes milliseconds. */
+export const durationText = (minMs: number, maxMs: number) =>
+  z.string().transform((text, context): number => {
+    const ms = parseDuration(text);
+    if (ms !== undefined && ms >= minMs && ms <= maxMs) return ms;
+    context.issues.push({
+      code: 'custom',
+      message: `must be a duration such as 30s, 12h or 7d, from ${minMs} ms to ${maxMs} ms`,
+      input: text,
+    });
+    return z.NEVER;
+  });
+
 const port = wholeNumber(0, 65_535);
+
+function isHostAndPort(text: string): boolean {
+  const [, port] = /^[^:\s]+:(\d{1,5})$/.exec(text) ?? [];
+  return port !== undefined && Number(port) >= 1 && Number(port) <= 65_535;
+}
 
 export const processEnvironment = z.object({
   NODE_ENV: z
@@ -55,7 +74,7 @@ export const redisEnvironment = z
     REDIS_PASSWORD: z.string().optional().describe('Password of Redis, where it wants one.'),
     REDIS_ADDR: z
       .string()
-      .regex(/^[^:\s]+:\d+$/, 'must be host:port')
+      .refine(isHostAndPort, 'must be host:port')
       .optional()
       .describe('host:port in one; takes the place of REDIS_HOST and REDIS_PORT.'),
     REDIS_URL: z
@@ -83,7 +102,10 @@ export const redisEnvironment = z
 export const zookeeperEnvironment = z.object({
   ZOOKEEPER_HOST: z
     .string()
-    .regex(/^[^:\s,]+:\d+(,[^:\s,]+:\d+)*$/, 'must be host:port, or several of them with commas between')
+    .refine(
+      (text) => text.split(',').every(isHostAndPort),
+      'must be host:port, or several of them with commas between',
+    )
     .default('localhost:2181')
     .describe('ZooKeeper: host:port, or host:port,host:port,host:port for an ensemble.'),
   ZOOKEEPER_ROOT: z
@@ -134,7 +156,7 @@ export function parseEnvironment<Schema extends z.ZodType>(
   const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map((issue) => {
-    const name = issue.path.join('.');
+    const name = String(issue.path[0]);
     return given[name] === undefined ? `${name} is not set` : `${name} is wrong: ${issue.message}`;
   });
   throw new EnvironmentError(`Cannot start: ${faults.join('; ')}`);

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '#common/logging/logger.js';
+import { CandidateNodes } from './candidate-nodes.js';
 import type { EpochStore } from './epoch-store.js';
 import type { Campaign, CampaignState, Term } from './leader-election.js';
 import {
@@ -18,13 +19,7 @@ import {
 } from './leadership.js';
 import { isFailure } from './zookeeper-error.js';
 import type { ZookeeperSession } from './zookeeper-session.js';
-import {
-  candidatePrefix,
-  electionPath,
-  inLine,
-  type CandidateContent,
-  type Identity,
-} from './zookeeper-tree.js';
+import { electionPath, type Identity } from './zookeeper-tree.js';
 
 export interface CampaignContext {
   readonly session: ZookeeperSession;
@@ -40,7 +35,7 @@ const RETRY_MS = 500;
 const DUTY_RETURNS_WITHIN_MS = 10_000;
 
 export class ZookeeperCampaign implements Campaign {
-  readonly #path: string;
+  readonly #nodes: CandidateNodes;
   #leadership = firstCandidacy(randomUUID());
   /** The term that runs, and the timer that has a quorum prove our node meanwhile. */
   #term:
@@ -57,8 +52,8 @@ export class ZookeeperCampaign implements Campaign {
     readonly election: string,
     private readonly lead: (term: Term) => Promise<void>,
   ) {
-    this.#path = electionPath(context.root, election);
-    const { session } = context;
+    const { session, root, identity } = context;
+    this.#nodes = new CandidateNodes(session, electionPath(root, election), identity);
     session.on('connected', this.#onConnected);
     session.on('expired', this.#onExpired);
     if (session.connected) this.#feed({ type: 'session-connected' });
@@ -96,12 +91,28 @@ export class ZookeeperCampaign implements Campaign {
 
   #perform(action: Action): void {
     switch (action.type) {
-      case 'enrol':
-        void this.#ask(action.candidacy, () => this.#enrol(action.candidacy));
+      case 'enrol': {
+        const { candidacy } = action;
+        void this.#ask(candidacy, () => this.#enrol(candidacy));
         return;
-      case 'survey':
-        void this.#ask(action.candidacy, () => this.#survey(action.candidacy, action.candidate));
+      }
+      case 'survey': {
+        const { candidacy, candidate } = action;
+        void this.#ask(candidacy, async () => ({
+          type: 'surveyed',
+          candidacy,
+          place: await this.#nodes.survey(candidate, this.#onLineMoved),
+        }));
         return;
+      }
+      case 'prove': {
+        const { candidacy, candidate } = action;
+        void this.#ask(candidacy, async () => ({
+          type: (await this.#nodes.prove(candidate)) ? 'proved' : 'node-gone',
+          candidacy,
+        }));
+        return;
+      }
       case 'advance':
         void this.#ask(action.candidacy, () =>
           this.#advance(action.candidacy, action.candidate, action.again),
@@ -109,9 +120,6 @@ export class ZookeeperCampaign implements Campaign {
         return;
       case 'seize':
         void this.#ask(action.candidacy, () => this.#seize(action.candidacy, action.candidate));
-        return;
-      case 'prove':
-        void this.#ask(action.candidacy, () => this.#prove(action.candidacy, action.candidate));
         return;
       case 'begin-term':
         return this.#beginTerm(action.candidacy, action.epoch);
@@ -162,52 +170,10 @@ export class ZookeeperCampaign implements Campaign {
     this.#timer = setTimeout(() => this.#feed(input), delayMs);
   }
 
-  // Looks first: when the answer to an earlier creation was lost, the node is there, and a second one would stay as
-  // long as this process lives.
   async #enrol(candidacy: string): Promise<Answer | undefined> {
-    const { session } = this.context;
-    // A write, after which even a server that lagged behind knows of that earlier creation.
-    await session.prove(this.#path).catch((error: unknown) => {
-      if (!isFailure(error, 'no-node')) throw error;
-      return session.createParents(this.#path);
-    });
-    const line = await this.#candidates();
-    // Resigned meanwhile: whoever withdrew has looked already and found nothing.
-    if (this.#leadership.candidacy !== candidacy || this.state !== 'connecting') return undefined;
-    const found = line.find((name) => name.startsWith(candidatePrefix(candidacy)));
-    const path =
-      found === undefined
-        ? await session.create(
-            `${this.#path}/${candidatePrefix(candidacy)}`,
-            this.#content(),
-            'ephemeral-sequential',
-          )
-        : `${this.#path}/${found}`;
-    const { stat } = await session.get(path);
-    return { type: 'enrolled', candidacy, candidate: { path, czxid: stat.czxid } };
-  }
-
-  // Each candidate watches only the one before it, so that the end of a leader wakes one instance and not all of them.
-  async #survey(candidacy: string, candidate: Candidate): Promise<Answer> {
-    const { session } = this.context;
-    for (;;) {
-      const line = await this.#candidates();
-      const place = line.findIndex((name) => candidate.path.endsWith(`/${name}`));
-      const before = line[place - 1];
-      if (place === -1) return { type: 'surveyed', candidacy, place: 'gone' };
-      if (before === undefined) {
-        // A node of an earlier session may be seen for a while after that session's end.
-        const { stat } = await session.get(candidate.path);
-        return { type: 'surveyed', candidacy, place: stat.ephemeralOwner === session.id ? 'first' : 'gone' };
-      }
-      try {
-        await session.get(`${this.#path}/${before}`, this.#onLineMoved);
-        return { type: 'surveyed', candidacy, place: 'behind' };
-      } catch (error) {
-        // Gone since the line was read; read it again.
-        if (!isFailure(error, 'no-node')) throw error;
-      }
-    }
+    const wanted = () => this.#leadership.candidacy === candidacy && this.state === 'connecting';
+    const candidate = await this.#nodes.enrol(candidacy, wanted);
+    return candidate && { type: 'enrolled', candidacy, candidate };
   }
 
   /** One function for good: the client library keeps a watcher once, however often it is set. */
@@ -233,16 +199,6 @@ export class ZookeeperCampaign implements Campaign {
     const epoch = await this.#inTime(epochs.seize(this.election, czxid, identity.id));
     log.warn('epoch seized: ZooKeeper seems to have lost its data', { election: this.election, epoch });
     return { type: 'epoch-granted', candidacy, epoch };
-  }
-
-  async #prove(candidacy: string, { path }: Candidate): Promise<Answer> {
-    try {
-      await this.context.session.prove(path);
-      return { type: 'proved', candidacy };
-    } catch (error) {
-      if (isFailure(error, 'no-node')) return { type: 'node-gone', candidacy };
-      throw error;
-    }
   }
 
   #beginTerm(candidacy: string, epoch: bigint): void {
@@ -292,17 +248,12 @@ export class ZookeeperCampaign implements Campaign {
 
   /** Deletes the nodes of candidacies that were given up. What fails is done again with the next connection. */
   async #removeAbandoned(): Promise<void> {
-    const { session, log } = this.context;
     for (const candidacy of this.#abandoned) {
       try {
-        const nodes = (await this.#candidates()).filter((name) =>
-          name.startsWith(candidatePrefix(candidacy)),
-        );
-        for (const name of nodes) await session.remove(`${this.#path}/${name}`);
+        await this.#nodes.remove(candidacy);
         this.#abandoned.delete(candidacy);
       } catch (error) {
-        if (isFailure(error, 'no-node')) this.#abandoned.delete(candidacy);
-        else log.debug('candidate not withdrawn yet', { election: this.election, error });
+        this.context.log.debug('candidate not withdrawn yet', { election: this.election, error });
       }
     }
     this.#leaveSessionWhenDone();
@@ -312,16 +263,6 @@ export class ZookeeperCampaign implements Campaign {
     if (this.state !== 'resigned' || this.#abandoned.size > 0) return;
     this.context.session.off('connected', this.#onConnected);
     this.context.session.off('expired', this.#onExpired);
-  }
-
-  /** The candidates, first in line first. */
-  async #candidates(): Promise<string[]> {
-    return inLine(await this.context.session.children(this.#path));
-  }
-
-  #content(): string {
-    const { id, host, pid } = this.context.identity;
-    return JSON.stringify({ id, host, pid, since: new Date().toISOString() } satisfies CandidateContent);
   }
 
   /** An epoch store that does not answer must not keep the first place for ever. */

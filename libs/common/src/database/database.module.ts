@@ -3,23 +3,29 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import type { DatabaseEnvironment } from '#common/config/environment.js';
 import { EpochStore } from '#common/coordination/epoch-store.js';
 import type { Logger } from '#common/logging/logger.js';
+import { DeadLetterRepository } from './dead-letter.repository.js';
 import { ExecutorRepository } from './executor.repository.js';
 import { FeedRepository } from './feed.repository.js';
 import { JobTypeRepository } from './job-type.repository.js';
 import { JobRepository } from './job.repository.js';
+import { KeyedSubmissionRepository } from './keyed-submission.repository.js';
 import { LeaderEpochs } from './leader-epochs.js';
 import { HintListener, Notifier } from './notifications.js';
 import { PrismaService } from './prisma.service.js';
+import { PruneRepository } from './prune.repository.js';
 import { QueueRepository } from './queue.repository.js';
 import { RunRepository } from './run.repository.js';
 
 const REPOSITORIES = [
+  DeadLetterRepository,
   ExecutorRepository,
   FeedRepository,
   JobRepository,
   JobTypeRepository,
+  KeyedSubmissionRepository,
   LeaderEpochs,
   Notifier,
+  PruneRepository,
   QueueRepository,
   RunRepository,
 ];

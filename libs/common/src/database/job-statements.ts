@@ -5,27 +5,64 @@
  */
 
 /** What a job's row looks like to the repository. */
-const JOB_COLUMNS = `id, name, type, queue, state, priority, run_at AS "runAt", delivery, attempt,
+export const JOB_COLUMNS = `id, name, type, queue, state, priority, run_at AS "runAt", delivery, attempt,
   max_attempts AS "maxAttempts", timeout_ms::float8 AS "timeoutMs", retry, payload, created_at AS "createdAt",
   queued_at AS "queuedAt", started_at AS "startedAt", finished_at AS "finishedAt", executor_id AS "executorId",
-  cancel_requested_at AS "cancelRequestedAt", result, error`;
+  cancel_requested_at AS "cancelRequestedAt", on_lost AS "onLost",
+  unique_key AS "uniqueKey", result, error`;
 
 /** Commits of this statement need not wait for the disk: what a crash of Postgres loses here, the fences heal. */
 const WITHOUT_FSYNC = `nosync AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))`;
 
-/**
- * Submit: stores new jobs, due at their run_at or so many milliseconds from now.
- * In: one array for each column. Rows: the stored jobs, in no particular order.
- */
-export const INSERT_JOBS = `/* insert_jobs */
-INSERT INTO jobs (id, name, type, queue, state, priority, run_at, max_attempts, timeout_ms, retry, payload)
+/** The columns of new jobs, as parameters $1 to $13 and as a table named n. */
+const NEW_JOBS = `unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::timestamptz[], $7::float8[],
+            $8::int[], $9::bigint[], $10::jsonb[], $11::jsonb[], $12::text[], $13::text[])
+  AS n(id, name, type, queue, priority, run_at, delay_ms, max_attempts, timeout_ms, retry, payload, on_lost, unique_key)`;
+
+/** Due at their run_at, or so many milliseconds from now. */
+const STORE_NEW_JOBS = `
+INSERT INTO jobs (id, name, type, queue, state, priority, run_at, max_attempts, timeout_ms, retry, payload, on_lost, unique_key)
 SELECT n.id, n.name, n.type, n.queue, 'scheduled', n.priority,
        coalesce(n.run_at, now() + n.delay_ms * interval '1 millisecond'),
-       n.max_attempts, n.timeout_ms, n.retry, n.payload
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::timestamptz[], $7::float8[],
-            $8::int[], $9::bigint[], $10::jsonb[], $11::jsonb[])
-  AS n(id, name, type, queue, priority, run_at, delay_ms, max_attempts, timeout_ms, retry, payload)
+       n.max_attempts, n.timeout_ms, n.retry, n.payload, n.on_lost, n.unique_key`;
+
+/** Submit: stores new jobs. In: one array for each column. Rows: the stored jobs, in no particular order. */
+export const INSERT_JOBS = `/* insert_jobs */
+${STORE_NEW_JOBS}
+FROM ${NEW_JOBS}
 RETURNING ${JOB_COLUMNS}`;
+
+/**
+ * Submit with Idempotency-Keys: stores the jobs whose key is new, together with the key.
+ * In: the columns, then keys and request hashes. Rows: the stored jobs; one whose key was known is not among them.
+ * Keys are taken in their own order, so that two batches which share some wait for each other instead of deadlocking.
+ */
+export const INSERT_IDEMPOTENT_JOBS = `/* insert_idempotent_jobs */
+WITH fresh AS (
+  INSERT INTO idempotency_keys (key, request_hash, job_id)
+  SELECT DISTINCT ON (key) key, hash, job_id FROM unnest($14::text[], $15::text[], $1::uuid[]) AS k(key, hash, job_id) ORDER BY key
+  ON CONFLICT (key) DO NOTHING
+  RETURNING job_id
+)
+${STORE_NEW_JOBS}
+FROM ${NEW_JOBS} JOIN fresh ON fresh.job_id = n.id
+RETURNING ${JOB_COLUMNS}`;
+
+/** What earlier submissions with these Idempotency-Keys have made. Rows: key, hash of the request, id of the job. */
+export const FIND_IDEMPOTENCY_KEYS = `/* find_idempotency_keys */
+SELECT key, request_hash AS "requestHash", job_id AS "jobId" FROM idempotency_keys WHERE key = ANY ($1::text[])`;
+
+/** Stores one job unless an unfinished one has its unique key. Rows: the job, or none. Index: jobs_unique_key_idx. */
+export const INSERT_UNIQUE_JOB = `/* insert_unique_job */
+${STORE_NEW_JOBS}
+FROM ${NEW_JOBS}
+ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL AND state IN ('blocked', 'scheduled', 'queued', 'running') DO NOTHING
+RETURNING ${JOB_COLUMNS}`;
+
+/** The unfinished job that has a unique key, locked so that it cannot start or end meanwhile. Rows: one or none. */
+export const LOCK_UNIQUE_JOB = `/* lock_unique_job */
+SELECT ${JOB_COLUMNS} FROM jobs
+WHERE unique_key = $1 AND state IN ('blocked', 'scheduled', 'queued', 'running') FOR UPDATE`;
 
 /**
  * T1, claim: takes due jobs, most urgent first, and readies them for the hand-over.
@@ -121,14 +158,15 @@ UPDATE jobs SET state = 'running', attempt = attempt + 1, executor_id = $1::uuid
   finished_at = NULL, deadline = now() + (timeout_ms + $4::float8) * interval '1 millisecond'
 FROM alive, unnest($2::uuid[], $3::int[]) AS d(id, delivery)
 WHERE jobs.id = d.id AND jobs.state = 'queued' AND jobs.delivery = d.delivery
-RETURNING jobs.id, type, payload, attempt, max_attempts AS "maxAttempts", timeout_ms::float8 AS "timeoutMs", retry`;
+RETURNING jobs.id, type, payload, attempt, max_attempts AS "maxAttempts", timeout_ms::float8 AS "timeoutMs", retry,
+  on_lost AS "onLost"`;
 
 /**
  * T6, finish: records what became of attempts, and what they wrote, in one step.
  * In: arrays of id, attempt, executor, next state, wait before the next attempt (ms), whether the attempt counts,
  * the outcome and error kept in the history (null where nothing is), result, final error; then the outputs.
  * Guard: state running, that very attempt, that very executor: an attempt that was taken back changes nothing.
- * A job whose cancellation was asked for is not tried again: instead of scheduled it becomes cancelled.
+ * A job whose cancellation was asked for is neither tried again nor held: it becomes cancelled.
  * Rows: id and resulting state of each accepted attempt.
  */
 const FINISH = (standing: string) => `
@@ -139,10 +177,10 @@ ended AS (
 ),
 accepted AS (
   UPDATE jobs SET
-    state = CASE WHEN ended.state = 'scheduled' AND cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE ended.state END,
+    state = CASE WHEN ended.state IN ('scheduled', 'blocked') AND cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE ended.state END,
     attempt = ended.attempt - CASE WHEN ended.counted THEN 0 ELSE 1 END,
     run_at = CASE WHEN ended.state = 'scheduled' THEN now() + ended.delay_ms * interval '1 millisecond' ELSE run_at END,
-    finished_at = CASE WHEN ended.state <> 'scheduled' OR cancel_requested_at IS NOT NULL THEN now() END,
+    finished_at = CASE WHEN ended.state NOT IN ('scheduled', 'blocked') OR cancel_requested_at IS NOT NULL THEN now() END,
     result = ended.result,
     error = CASE WHEN ended.counted THEN coalesce(ended.error, ended.attempt_error) ELSE jobs.error END,
     deadline = NULL, queued_at = NULL
@@ -177,7 +215,7 @@ SELECT id, state FROM accepted`;
  * deadline has passed. In: most rows. Index: jobs_running_idx (it holds no more rows than the cluster has slots).
  */
 export const FIND_LOST_ATTEMPTS = `/* find_lost_attempts */
-SELECT j.id, j.attempt, j.max_attempts AS "maxAttempts", j.retry, j.executor_id AS "executorId",
+SELECT j.id, j.attempt, j.max_attempts AS "maxAttempts", j.retry, j.on_lost AS "onLost", j.executor_id AS "executorId",
   (e.id IS NOT NULL AND e.lease_until > now()) AS "executorAlive"
 FROM jobs j LEFT JOIN executors e ON e.id = j.executor_id
 WHERE j.state = 'running' AND (e.id IS NULL OR e.lease_until <= now() OR j.deadline <= now())
@@ -198,6 +236,9 @@ RETURNING ${JOB_COLUMNS}`;
 /** Jobs of an executor that somebody wants ended: the safety net for notifications that were lost. Index: jobs_running_idx. */
 export const FIND_CANCEL_REQUESTS = `/* find_cancel_requests */
 SELECT id FROM jobs WHERE state = 'running' AND executor_id = $1::uuid AND cancel_requested_at IS NOT NULL`;
+
+export const GET_JOBS = `/* get_jobs */
+SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ANY ($1::uuid[])`;
 
 export const GET_JOB = `/* get_job */
 SELECT ${JOB_COLUMNS} FROM jobs WHERE id = $1::uuid`;

@@ -16,7 +16,7 @@ export class JobTypeRepository {
   async announce(types: readonly JobType[]): Promise<void> {
     await this.prisma.query(
       `/* announce_types */
-       INSERT INTO job_types AS t (type, payload_schema) SELECT * FROM unnest($1::text[], $2::jsonb[])
+       INSERT INTO job_types AS t (type, payload_schema) SELECT * FROM unnest($1::text[], $2::jsonb[]) ORDER BY 1
        ON CONFLICT (type) DO UPDATE SET payload_schema = excluded.payload_schema, updated_at = now()
        WHERE t.payload_schema <> excluded.payload_schema`,
       types.map(({ type }) => type),

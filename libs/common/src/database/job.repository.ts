@@ -36,6 +36,26 @@ export interface EarlierAttempt {
   readonly error: JobError | null;
 }
 
+/** The thirteen arrays that every statement which stores new jobs begins with. */
+export function newJobColumns(jobs: readonly NewJob[]): unknown[] {
+  const column = <Value>(of: (job: NewJob) => Value) => jobs.map(of);
+  return [
+    column((job) => job.id),
+    column((job) => job.name),
+    column((job) => job.type),
+    column((job) => job.queue),
+    column((job) => job.priority),
+    column((job) => job.runAt?.toISOString() ?? null),
+    column((job) => job.delayMs),
+    column((job) => job.maxAttempts),
+    column((job) => job.timeoutMs),
+    column((job) => (job.retry === null ? null : JSON.stringify(job.retry))),
+    column((job) => JSON.stringify(job.payload)),
+    column((job) => job.onLost),
+    column((job) => job.uniqueKey),
+  ];
+}
+
 @Injectable()
 export class JobRepository {
   readonly #inserts = new Batcher<NewJob, Job>({
@@ -56,21 +76,7 @@ export class JobRepository {
   }
 
   async #insertAll(jobs: NewJob[]): Promise<Job[]> {
-    const column = <Value>(of: (job: NewJob) => Value) => jobs.map(of);
-    const rows = await this.prisma.query<Job>(
-      INSERT_JOBS,
-      column((job) => job.id),
-      column((job) => job.name),
-      column((job) => job.type),
-      column((job) => job.queue),
-      column((job) => job.priority),
-      column((job) => job.runAt?.toISOString() ?? null),
-      column((job) => job.delayMs),
-      column((job) => job.maxAttempts),
-      column((job) => job.timeoutMs),
-      column((job) => (job.retry === null ? null : JSON.stringify(job.retry))),
-      column((job) => JSON.stringify(job.payload)),
-    );
+    const rows = await this.prisma.query<Job>(INSERT_JOBS, ...newJobColumns(jobs));
     const byId = new Map(rows.map((row) => [row.id, row]));
     return jobs.map(({ id }) => byId.get(id) as Job);
   }

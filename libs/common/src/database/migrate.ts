@@ -33,15 +33,33 @@ function loadEngine(): Promise<void> {
   return engineReady;
 }
 
-/** Returns the engine on `databaseUrl` with schema.prisma loaded; `prismaFolder` holds schema.prisma and migrations/. */
-export async function openSchemaEngine(
+/**
+ * Lets `use` work with the engine on `databaseUrl`, with schema.prisma loaded.
+ * @param prismaFolder holds schema.prisma and migrations/
+ */
+export async function withSchemaEngine<Result>(
   databaseUrl: string,
   prismaFolder: string,
-): Promise<engineModule.SchemaEngine> {
-  const schema = await readFile(join(prismaFolder, 'schema.prisma'), 'utf8');
-  const adapter = bindMigrationAwareSqlAdapterFactory(new PrismaPg(databaseUrl));
+  use: (engine: engineModule.SchemaEngine) => Promise<Result>,
+): Promise<Result> {
   await loadEngine();
-  return engineModule.SchemaEngine.new({ datamodels: [['schema.prisma', schema]] }, () => undefined, adapter);
+  const schema = await readFile(join(prismaFolder, 'schema.prisma'), 'utf8');
+  // The engine does not close its connections; a pool of our own can be closed for it.
+  const pool = new pg.Pool({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
+  try {
+    const engine = await engineModule.SchemaEngine.new(
+      { datamodels: [['schema.prisma', schema]] },
+      () => undefined,
+      bindMigrationAwareSqlAdapterFactory(new PrismaPg(pool)),
+    );
+    try {
+      return await use(engine);
+    } finally {
+      engine.free();
+    }
+  } finally {
+    await pool.end();
+  }
 }
 
 export async function readMigrations(prismaFolder: string): Promise<MigrationList> {
@@ -80,16 +98,11 @@ export async function migrate(databaseUrl: string, prismaFolder = 'prisma'): Pro
   await turn.connect();
   try {
     await turn.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    const engine = await openSchemaEngine(databaseUrl, prismaFolder);
-    try {
-      const { appliedMigrationNames } = await engine.applyMigrations({
-        migrationsList: await readMigrations(prismaFolder),
-        filters: { externalTables: [], externalEnums: [] },
-      });
-      return { applied: appliedMigrationNames };
-    } finally {
-      engine.free();
-    }
+    const migrationsList = await readMigrations(prismaFolder);
+    const { appliedMigrationNames } = await withSchemaEngine(databaseUrl, prismaFolder, (engine) =>
+      engine.applyMigrations({ migrationsList, filters: { externalTables: [], externalEnums: [] } }),
+    );
+    return { applied: appliedMigrationNames };
   } finally {
     await turn.end();
   }

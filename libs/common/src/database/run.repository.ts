@@ -124,6 +124,8 @@ function finishColumns(ended: readonly EndedAttempt[]): unknown[] {
     column((decision) => history(decision)?.outcome ?? null),
     column((decision) => json(history(decision)?.error)),
     column((decision) => (decision.state === 'succeeded' ? json(decision.result) : null)),
-    column((decision) => (decision.state === 'dead' ? json(decision.error) : null)),
+    column((decision) =>
+      decision.state === 'dead' || decision.state === 'blocked' ? json(decision.error) : null,
+    ),
   ];
 }

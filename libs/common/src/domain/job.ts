@@ -19,7 +19,7 @@ export const NEXT_STATES = {
   blocked: ['scheduled', 'cancelled'],
   scheduled: ['queued', 'cancelled', 'expired'],
   queued: ['running', 'scheduled', 'cancelled', 'expired'],
-  running: ['succeeded', 'scheduled', 'dead', 'cancelled'],
+  running: ['succeeded', 'scheduled', 'dead', 'cancelled', 'blocked'],
   succeeded: [],
   dead: ['scheduled'],
   cancelled: [],
@@ -51,6 +51,13 @@ export const TIMEOUT_MS = { min: 1, max: 7 * 24 * 3_600_000, default: 3_600_000 
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
+/**
+ * What becomes of a job whose executor died while it ran: `retry` tries again by the job's policy; `fail` makes it dead;
+ * `hold` blocks it until a person has looked, for work that must not be repeated unseen.
+ */
+export const ON_LOST = ['retry', 'fail', 'hold'] as const;
+export type OnLost = (typeof ON_LOST)[number];
+
 /** Why an attempt did not succeed, as it is kept and shown. */
 export interface JobError {
   /** A stable word to filter by, such as CommandFailed, Timeout or ExecutorLost. */
@@ -76,6 +83,9 @@ export interface NewJob {
   readonly timeoutMs: number;
   /** Null is the default policy. */
   readonly retry: RetryPolicy | null;
+  readonly onLost: OnLost;
+  /** At most one unfinished job has it. */
+  readonly uniqueKey: string | null;
 }
 
 export interface Job extends Omit<NewJob, 'runAt' | 'delayMs'> {
@@ -108,6 +118,7 @@ export interface StartedJob {
   readonly maxAttempts: number;
   readonly timeoutMs: number;
   readonly retry: RetryPolicy | null;
+  readonly onLost: OnLost;
 }
 
 /** A stretch of what an attempt wrote. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { canFollow } from './job.js';
+import { canFollow, ON_LOST } from './job.js';
 import { decide, type Attempted, type Outcome } from './outcome.js';
 import type { RetryPolicy } from './retry-policy.js';
 
@@ -9,6 +9,7 @@ const job = (changes: Partial<Attempted> = {}): Attempted => ({
   attempt: 1,
   maxAttempts: 4,
   retry: null,
+  onLost: 'retry',
   ...changes,
 });
 
@@ -36,11 +37,17 @@ const anyPolicy = fc.constantFrom<RetryPolicy | null>(
   { strategy: 'list', delaysMs: [1, 2] },
 );
 const anyJob: fc.Arbitrary<Attempted> = fc
-  .tuple(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 100 }), anyPolicy)
-  .map(([one, other, retry]) => ({
+  .tuple(
+    fc.integer({ min: 1, max: 100 }),
+    fc.integer({ min: 1, max: 100 }),
+    anyPolicy,
+    fc.constantFrom(...ON_LOST),
+  )
+  .map(([one, other, retry, onLost]) => ({
     attempt: Math.min(one, other),
     maxAttempts: Math.max(one, other),
     retry,
+    onLost,
   }));
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
@@ -72,6 +79,24 @@ test('a final failure is not tried again, however many attempts are left', () =>
     state: 'dead',
     error,
   });
+});
+
+test('a job that must not be repeated unseen is held when its executor died, on the last attempt too', () => {
+  for (const attempt of [1, 4])
+    expect(decide(job({ onLost: 'hold', attempt }), { kind: 'lost', error }, 0)).toEqual({
+      state: 'blocked',
+      error,
+    });
+});
+
+test('a job that must not be repeated at all is dead when its executor died', () => {
+  expect(decide(job({ onLost: 'fail' }), { kind: 'lost', error }, 0)).toEqual({ state: 'dead', error });
+});
+
+test('what a job wants when its executor dies says nothing about failures of its own', () => {
+  for (const onLost of ON_LOST)
+    for (const kind of ['failed', 'timed_out'] as const)
+      expect(decide(job({ onLost }), { kind, error }, 0).state).toBe('scheduled');
 });
 
 test('a failure that names its wait gets it instead of the one of the policy, a wait of 0 included', () => {

@@ -1,5 +1,5 @@
 /** The one place that turns what became of an attempt into the job's next state. Runner and reclaimer both use it. */
-import type { JobError, Json } from './job.js';
+import type { JobError, Json, OnLost } from './job.js';
 import { DEFAULT_RETRY_POLICY, retryDelayMs, type RetryPolicy } from './retry-policy.js';
 
 /** What became of an attempt. */
@@ -32,12 +32,15 @@ export type Decision =
       readonly counted?: { readonly outcome: 'failed' | 'timed_out' | 'lost'; readonly error: JobError };
     }
   | { readonly state: 'dead'; readonly error: JobError }
+  /** Held until a person releases it. */
+  | { readonly state: 'blocked'; readonly error: JobError }
   | { readonly state: 'cancelled' };
 
 export interface Attempted {
   readonly attempt: number;
   readonly maxAttempts: number;
   readonly retry: RetryPolicy | null;
+  readonly onLost: OnLost;
 }
 
 /** @param random a number in [0, 1), for the jitter of the wait */
@@ -54,8 +57,10 @@ export function decide(job: Attempted, outcome: Outcome, random: number): Decisi
     case 'failed':
     case 'timed_out':
     case 'lost': {
+      if (outcome.kind === 'lost' && job.onLost === 'hold') return { state: 'blocked', error: outcome.error };
       const policyDelayMs = retryDelayMs(job.retry ?? DEFAULT_RETRY_POLICY, job.attempt, random);
-      const final = outcome.kind === 'failed' && outcome.final === true;
+      const final =
+        (outcome.kind === 'failed' && outcome.final === true) || (outcome.kind === 'lost' && job.onLost === 'fail');
       if (final || policyDelayMs === null || job.attempt >= job.maxAttempts) {
         return { state: 'dead', error: outcome.error };
       }

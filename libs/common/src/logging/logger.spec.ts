@@ -120,6 +120,15 @@ test('a line for people has the time, the level and the facts, in one line', () 
   expect(lines[0]).toMatch(/^\d\d:\d\d:\d\d\.\d{3} .*info.* \[store-service\] job finished jobId="j1"/);
 });
 
+test('a long text is looked through in no time', () => {
+  const startedAt = performance.now();
+  redact('a'.repeat(300_000));
+  redact('://'.repeat(100_000));
+  redact('://a:'.repeat(60_000));
+  redact(`://${'a:'.repeat(150_000)}`);
+  expect(performance.now() - startedAt).toBeLessThan(1000);
+});
+
 test('redact never changes what it is given, and has no trouble with any JSON', () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {

@@ -21,14 +21,17 @@ export interface LoggerOptions {
 /** Field names whose values never reach a log, however they got into one. */
 const SECRET_FIELD = /password|secret|token|authorization|api-?key/i;
 /** The password of a connection URL, wherever in a text it stands. */
-const URL_PASSWORD = /(\w+:\/\/[^:/?#\s]*):[^@/\s]+@/g;
+const URL_PASSWORD = /(:\/\/[^:/?#\s]*):[^/?#\s]+@/g;
+/** What lies deeper is left out, so that nothing unmasked gets by and a circle comes to an end. */
+const MAX_DEPTH = 6;
 
 /** Returns `value` with passwords in connection URLs and the values of secret-sounding fields masked. */
 export function redact(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return value.replace(URL_PASSWORD, '$1:***@');
   if (typeof value === 'bigint') return value.toString();
-  if (value instanceof Error) return describeError(value);
-  if (typeof value !== 'object' || value === null || value instanceof Date || depth > 4) return value;
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
+  if (depth > MAX_DEPTH) return '[…]';
+  if (value instanceof Error) return describeError(value, depth);
   if (Array.isArray(value)) return value.map((item) => redact(item, depth + 1));
   return Object.fromEntries(
     Object.entries(value).map(([key, field]) => [
@@ -39,14 +42,14 @@ export function redact(value: unknown, depth = 0): unknown {
 }
 
 /** Errors do not survive JSON.stringify; this keeps what a reader needs: name, message, code, stack and cause. */
-function describeError(error: Error): Record<string, unknown> {
+function describeError(error: Error, depth: number): Record<string, unknown> {
   const code: unknown = 'code' in error ? error.code : undefined;
   return {
     name: error.name,
     message: redact(error.message),
     ...(code === undefined ? {} : { code }),
     stack: redact(error.stack),
-    ...(error.cause === undefined ? {} : { cause: redact(error.cause) }),
+    ...(error.cause === undefined ? {} : { cause: redact(error.cause, depth + 1) }),
   };
 }
 

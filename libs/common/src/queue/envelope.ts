@@ -4,7 +4,7 @@ import type { Delivery } from '#common/domain/job.js';
 
 /** Short names, because there is one of these for every hand-over: d holds [job id, delivery] pairs. */
 const envelopeSchema = z.object({
-  d: z.array(z.tuple([z.uuid(), z.int().min(1)])).min(1),
+  d: z.array(z.tuple([z.uuid(), z.int32().min(1)])).min(1),
 });
 
 export type EnvelopeData = z.infer<typeof envelopeSchema>;

@@ -1,0 +1,229 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { z } from 'zod';
+import { parseEnvironment } from '#common/config/environment.js';
+import type { Notifier } from '#common/database/notifications.js';
+import type { EndedAttempt, FinishResult, RunRepository } from '#common/database/run.repository.js';
+import type { Delivery, StartedJob } from '#common/domain/job.js';
+import type { Logger } from '#common/logging/logger.js';
+import { executorEnvironment } from './environment.js';
+import { defineHandler } from './handlers/handler.js';
+import { HandlerRegistry } from './handlers/registry.js';
+import { JobRunner } from './job-runner.js';
+
+/** The batches form over setImmediate, which stays real. */
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+afterEach(() => void vi.useRealTimers());
+
+const turns = async () => {
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+};
+
+/** A runner on a repository in memory, whose jobs end when the test says so. */
+function setUp(slots = 2) {
+  const ended: EndedAttempt[] = [];
+  const finish = vi.fn<(list: readonly EndedAttempt[]) => Promise<FinishResult[]>>(async (list) => {
+    ended.push(...list);
+    return list.map(({ decision }) => decision.state);
+  });
+  const started = (jobId: string): StartedJob => ({
+    id: jobId,
+    type: 'held',
+    payload: jobId,
+    attempt: 1,
+    maxAttempts: 4,
+    timeoutMs: 60_000,
+    retry: null,
+    onLost: 'retry',
+  });
+  const start = vi.fn<(executor: string, list: readonly Delivery[]) => Promise<(StartedJob | 'stale')[]>>(
+    async (_executor, list) => list.map(({ jobId, delivery }) => (delivery === 1 ? started(jobId) : 'stale')),
+  );
+  const ends = new Map<string, { succeed: () => void; fail: (error: Error) => void }>();
+  const held = defineHandler({
+    type: 'held',
+    payload: z.string(),
+    run: (id, { signal }) =>
+      new Promise((resolve, reject) => {
+        ends.set(id, { succeed: () => resolve(null), fail: reject });
+        signal.addEventListener('abort', () => reject(new Error('asked to end')));
+      }),
+  });
+  const hints: string[] = [];
+  const quiet = () => undefined;
+  const log = { log: quiet, warn: quiet, info: quiet, debug: quiet } as unknown as Logger;
+  const runner = new JobRunner(
+    'e1',
+    parseEnvironment(executorEnvironment, {
+      DATABASE_URL: 'postgresql://localhost/none',
+      EXECUTOR_SLOTS: String(slots),
+    }),
+    new HandlerRegistry([held]),
+    { start, finish } as unknown as RunRepository,
+    { send: (hint: string) => hints.push(hint) } as unknown as Notifier,
+    log,
+  );
+  const run = (...ids: string[]) => runner.run(ids.map((jobId) => ({ jobId, delivery: 1 })));
+  const running = () => [...ends.keys()];
+  const end = (id: string) => {
+    const job = ends.get(id);
+    ends.delete(id);
+    job?.succeed();
+  };
+  return { runner, run, running, end, ends, ended, start, finish, hints };
+}
+
+const states = (ended: readonly EndedAttempt[]) =>
+  ended.map(({ jobId, decision }) => [jobId, decision.state]);
+
+test('a delivery is started, run, and its end recorded before the envelope is done', async () => {
+  const { run, running, end, ended, runner } = setUp();
+  let done = false;
+  const envelope = run('a').then(() => {
+    done = true;
+  });
+  await turns();
+  expect(running()).toEqual(['a']);
+  expect(runner.runningCount).toBe(1);
+  end('a');
+  await envelope;
+  expect(done).toBe(true);
+  expect(ended).toMatchObject([
+    { jobId: 'a', attempt: 1, executorId: 'e1', decision: { state: 'succeeded' } },
+  ]);
+  expect(runner.runningCount).toBe(0);
+});
+
+test('a stale delivery runs nothing and records nothing', async () => {
+  const { runner, running, finish } = setUp();
+  await runner.run([{ jobId: 'a', delivery: 2 }]);
+  expect(running()).toEqual([]);
+  expect(finish).not.toHaveBeenCalled();
+});
+
+test('no more envelopes run than there are slots', async () => {
+  const { run, running, end } = setUp(2);
+  const envelopes = ['a', 'b', 'c'].map((id) => run(id));
+  await turns();
+  expect(running()).toEqual(['a', 'b']);
+  end('a');
+  await turns();
+  expect(running()).toEqual(['b', 'c']);
+  end('b');
+  end('c');
+  await Promise.all(envelopes);
+});
+
+test('quick jobs of an envelope follow one another in one slot', async () => {
+  const { run, running, end } = setUp(1);
+  const envelope = run('a', 'b', 'c');
+  for (const id of ['a', 'b', 'c']) {
+    await turns();
+    expect(running()).toEqual([id]);
+    end(id);
+  }
+  await envelope;
+});
+
+test('behind a slow job the rest of its envelope goes on in another slot', async () => {
+  const { run, running, end } = setUp(2);
+  const envelope = run('slow', 'b', 'c');
+  await turns();
+  expect(running()).toEqual(['slow']);
+  await vi.advanceTimersByTimeAsync(25);
+  await turns();
+  expect(running()).toEqual(['slow', 'b']);
+  end('b');
+  await turns();
+  expect(running()).toEqual(['slow', 'c']);
+  end('c');
+  end('slow');
+  await envelope;
+});
+
+test('with no other slot free, the rest waits for the slow job', async () => {
+  const { run, running, end } = setUp(1);
+  const envelope = run('slow', 'b');
+  await turns();
+  await vi.advanceTimersByTimeAsync(1000);
+  await turns();
+  expect(running()).toEqual(['slow']);
+  end('slow');
+  await turns();
+  expect(running()).toEqual(['b']);
+  end('b');
+  await envelope;
+});
+
+test('deliveries that could not be started give their slot back', async () => {
+  const { run, running, end, start } = setUp(1);
+  start.mockRejectedValueOnce(new Error('Postgres is away'));
+  await run('a');
+  expect(running()).toEqual([]);
+  const next = run('b');
+  await turns();
+  expect(running()).toEqual(['b']);
+  end('b');
+  await next;
+});
+
+test('an end is recorded however long Postgres is away', async () => {
+  const { run, end, ended, finish } = setUp();
+  const down = new Error('Postgres is away');
+  finish.mockRejectedValueOnce(down).mockRejectedValueOnce(down).mockRejectedValueOnce(down);
+  const envelope = run('a');
+  await turns();
+  end('a');
+  for (let round = 0; round < 4; round += 1) {
+    await turns();
+    await vi.advanceTimersByTimeAsync(250);
+  }
+  await envelope;
+  expect(states(ended)).toEqual([['a', 'succeeded']]);
+  expect(finish).toHaveBeenCalledTimes(4);
+});
+
+test('a job that is due again wakes the feeder; one that has ended does not', async () => {
+  const { run, ends, end, hints } = setUp();
+  const first = run('a');
+  await turns();
+  end('a');
+  await first;
+  expect(hints).toEqual([]);
+  const second = run('b');
+  await turns();
+  ends.get('b')?.fail(new Error('no luck'));
+  await second;
+  expect(hints).toEqual(['work']);
+});
+
+test('one attempt can be stopped and the others go on; a job that does not run here is no matter', async () => {
+  const { runner, run, end, ended } = setUp();
+  const envelopes = [run('a'), run('b')];
+  await turns();
+  runner.stop('a', 'cancelled');
+  runner.stop('elsewhere', 'cancelled');
+  await envelopes[0];
+  expect(states(ended)).toEqual([['a', 'cancelled']]);
+  end('b');
+  await envelopes[1];
+});
+
+test('at shutdown everything is handed back, also what still waits in its envelope', async () => {
+  const { runner, run, ended } = setUp(1);
+  const envelope = run('a', 'b', 'c');
+  await turns();
+  const idle = runner.whenIdle();
+  runner.stopAll('shutdown');
+  await envelope;
+  await idle;
+  expect(states(ended)).toEqual([
+    ['a', 'scheduled'],
+    ['b', 'scheduled'],
+    ['c', 'scheduled'],
+  ]);
+  expect(ended.every(({ decision }) => !('counted' in decision))).toBe(true);
+});
+
+test('a runner that runs nothing is idle', async () => {
+  await expect(setUp().runner.whenIdle()).resolves.toBeUndefined();
+});

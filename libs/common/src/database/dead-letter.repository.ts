@@ -1,0 +1,131 @@
+/** The dead-letter queue: jobs that have used up their attempts, and jobs that are held for a person. */
+import { Injectable } from '@nestjs/common';
+import type { Job } from '#common/domain/job.js';
+import { JOB_COLUMNS } from './job-statements.js';
+import { PrismaService } from './prisma.service.js';
+
+export interface DeadLetterFilter {
+  readonly type?: string | undefined;
+  readonly queue?: string | undefined;
+  /** Name of the error that ended the job, such as CommandFailed. */
+  readonly error?: string | undefined;
+  readonly failedBefore?: Date | undefined;
+  readonly failedAfter?: Date | undefined;
+}
+
+/** Which dead jobs a filter means: $1 to $5, each of which may be null. Index: jobs_dead_idx. */
+const MATCHING = `state = 'dead'
+  AND ($1::text IS NULL OR type = $1) AND ($2::text IS NULL OR queue = $2) AND ($3::text IS NULL OR error->>'name' = $3)
+  AND ($4::timestamptz IS NULL OR finished_at < $4::timestamptz) AND ($5::timestamptz IS NULL OR finished_at > $5::timestamptz)`;
+
+const COUNT_DEAD = `/* count_dead */ SELECT count(*)::int AS count FROM jobs WHERE ${MATCHING}`;
+
+/** Newest first, from before the id $6. */
+const LIST_DEAD = `/* list_dead */
+SELECT ${JOB_COLUMNS} FROM jobs WHERE ${MATCHING} AND ($6::uuid IS NULL OR id < $6::uuid) ORDER BY id DESC LIMIT $7`;
+
+/** Whether another unfinished job has taken the job's unique key meanwhile. */
+const UNIQUE_KEY_IS_TAKEN = `EXISTS (
+  SELECT 1 FROM jobs other WHERE other.unique_key = jobs.unique_key
+    AND other.state IN ('blocked', 'scheduled', 'queued', 'running') AND other.id <> jobs.id)`;
+
+/**
+ * Makes the jobs that `chosen` names due now, with further attempts; the attempt that ended them goes into their history.
+ * @param attempts the parameter that holds how many further attempts they get
+ */
+const REDRIVE = (chosen: string, attempts: string) => `
+WITH chosen AS MATERIALIZED (
+  SELECT id FROM jobs WHERE ${chosen} AND (unique_key IS NULL OR NOT ${UNIQUE_KEY_IS_TAKEN}) FOR UPDATE SKIP LOCKED
+),
+history AS (
+  INSERT INTO job_attempts (job_id, attempt, outcome, executor_id, started_at, finished_at, error)
+  SELECT id, attempt, CASE error->>'name' WHEN 'Timeout' THEN 'timed_out' WHEN 'ExecutorLost' THEN 'lost' ELSE 'failed' END,
+         executor_id, started_at, coalesce(finished_at, now()), error
+  FROM jobs JOIN chosen USING (id)
+  ON CONFLICT DO NOTHING
+)
+UPDATE jobs SET state = 'scheduled', run_at = now(), finished_at = NULL, max_attempts = attempt + ${attempts}::int
+FROM chosen WHERE jobs.id = chosen.id
+RETURNING jobs.id`;
+
+/** A dead job, or one that is held: blocked not by another job but by what befell it. */
+const REDRIVE_ONE = `/* redrive_one */ ${REDRIVE(
+  `id = $1::uuid AND (state = 'dead' OR (state = 'blocked' AND error IS NOT NULL))`,
+  '$2',
+)}`;
+
+/** A batch, from the id $6 on, oldest first. */
+const REDRIVE_MATCHING = `/* redrive_matching */ ${REDRIVE(
+  `id IN (SELECT id FROM jobs WHERE ${MATCHING} AND id > $6::uuid ORDER BY id LIMIT $7)`,
+  '$8',
+)}`;
+
+const PURGE_MATCHING = `/* purge_matching */
+DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE ${MATCHING} ORDER BY id LIMIT $6 FOR UPDATE SKIP LOCKED)
+RETURNING id`;
+
+/** The last id of the batch that REDRIVE_MATCHING looks at, so that jobs it must leave alone do not hold it up. */
+const END_OF_BATCH = `/* end_of_batch */
+SELECT max(id::text) AS id FROM (SELECT id FROM jobs WHERE ${MATCHING} AND id > $6::uuid ORDER BY id LIMIT $7) AS batch`;
+
+const BATCH = 500;
+const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
+
+@Injectable()
+export class DeadLetterRepository {
+  constructor(private readonly prisma: PrismaService) {}
+
+  async count(filter: DeadLetterFilter): Promise<number> {
+    const [row] = await this.prisma.query<{ count: number }>(COUNT_DEAD, ...parameters(filter));
+    return row?.count ?? 0;
+  }
+
+  /** Newest first. */
+  list(filter: DeadLetterFilter, before: string | undefined, limit: number): Promise<Job[]> {
+    return this.prisma.query<Job>(LIST_DEAD, ...parameters(filter), before ?? null, limit);
+  }
+
+  /** @returns whether it was dead or held, and its unique key, if any, was free */
+  async redrive(id: string, attempts: number): Promise<boolean> {
+    return (await this.prisma.query<object>(REDRIVE_ONE, id, attempts)).length > 0;
+  }
+
+  /** Re-drives all that match, in batches. @returns how many; jobs whose unique key is taken are left alone */
+  async redriveMatching(filter: DeadLetterFilter, attempts: number): Promise<number> {
+    let redriven = 0;
+    let from = BEFORE_ALL;
+    for (;;) {
+      const [end] = await this.prisma.query<{ id: string | null }>(
+        END_OF_BATCH,
+        ...parameters(filter),
+        from,
+        BATCH,
+      );
+      if (end?.id == null) return redriven;
+      redriven += (
+        await this.prisma.query<object>(REDRIVE_MATCHING, ...parameters(filter), from, BATCH, attempts)
+      ).length;
+      from = end.id;
+    }
+  }
+
+  /** Deletes all that match, in batches. @returns how many */
+  async purgeMatching(filter: DeadLetterFilter): Promise<number> {
+    let purged = 0;
+    for (;;) {
+      const gone = await this.prisma.query<object>(PURGE_MATCHING, ...parameters(filter), BATCH);
+      if (gone.length === 0) return purged;
+      purged += gone.length;
+    }
+  }
+}
+
+function parameters({ type, queue, error, failedBefore, failedAfter }: DeadLetterFilter): (string | null)[] {
+  return [
+    type ?? null,
+    queue ?? null,
+    error ?? null,
+    failedBefore?.toISOString() ?? null,
+    failedAfter?.toISOString() ?? null,
+  ];
+}

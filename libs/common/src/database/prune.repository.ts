@@ -1,0 +1,99 @@
+/** Deletes what retention no longer keeps, in small steps that never hold locks for long. */
+import { Injectable } from '@nestjs/common';
+import { LeaderEpochs, type Fence } from './leader-epochs.js';
+import { PrismaService } from './prisma.service.js';
+
+/** How long finished jobs are kept, in milliseconds since their end. */
+export interface Retention {
+  readonly succeededMs: number;
+  readonly cancelledMs: number;
+  readonly expiredMs: number;
+  readonly deadMs: number;
+}
+
+export interface PruneStep {
+  readonly deleted: number;
+  /** The last job that was looked at, or null when there are no older ones left. */
+  readonly lastId: string | null;
+}
+
+/**
+ * Looks at the next jobs in the order of their creation and deletes those whose time has come. Ids are UUIDv7, so the
+ * first 48 bits are the time of creation and a job that is too young is never looked at: no index is needed for pruning,
+ * which would cost something at the end of every job.
+ * In: election, epoch; the id to go on from; how many to look at; four retentions in milliseconds.
+ * Guard: the epoch stands. Rows: one. Index: the primary key.
+ */
+const PRUNE_JOBS = `/* prune_jobs */
+WITH standing AS MATERIALIZED (
+  SELECT 1 FROM leader_epochs WHERE election = $1 AND epoch = $2 FOR SHARE
+),
+kept_ms AS (SELECT least($5::float8, $6::float8, $7::float8, $8::float8) AS least_ms),
+old AS MATERIALIZED (
+  SELECT id, state, finished_at FROM jobs
+  WHERE id > $3::uuid AND id < (
+    SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000 - least_ms)::bigint), 12, '0') || repeat('0', 20))::uuid FROM kept_ms
+  )
+  ORDER BY id LIMIT $4
+),
+gone AS (
+  DELETE FROM jobs USING old, standing
+  WHERE jobs.id = old.id AND jobs.state = old.state AND old.finished_at < now() - interval '1 millisecond' *
+    CASE old.state WHEN 'succeeded' THEN $5::float8 WHEN 'cancelled' THEN $6::float8 WHEN 'expired' THEN $7::float8
+                   WHEN 'dead' THEN $8::float8 END
+  RETURNING jobs.id
+)
+SELECT (SELECT count(*)::int FROM gone) AS deleted, (SELECT id FROM old ORDER BY id DESC LIMIT 1) AS "lastId"`;
+
+/** Idempotency-Keys are kept for this long, in milliseconds. */
+const IDEMPOTENCY_KEPT_MS = 24 * 3_600_000;
+
+const PRUNE_IDEMPOTENCY_KEYS = `/* prune_idempotency_keys */
+WITH standing AS MATERIALIZED (
+  SELECT 1 FROM leader_epochs WHERE election = $1 AND epoch = $2 FOR SHARE
+)
+DELETE FROM idempotency_keys USING standing WHERE key IN (
+  SELECT key FROM idempotency_keys WHERE created_at < now() - $3::float8 * interval '1 millisecond' LIMIT $4)
+RETURNING key`;
+
+@Injectable()
+export class PruneRepository {
+  constructor(
+    private readonly prisma: PrismaService,
+    private readonly epochs: LeaderEpochs,
+  ) {}
+
+  /** One step over `limit` jobs from after `fromId`. */
+  async pruneJobs(
+    fence: Fence,
+    retention: Retention,
+    fromId: string,
+    limit: number,
+  ): Promise<PruneStep | 'fenced'> {
+    const [step] = await this.prisma.query<PruneStep>(
+      PRUNE_JOBS,
+      fence.election,
+      fence.epoch,
+      fromId,
+      limit,
+      retention.succeededMs,
+      retention.cancelledMs,
+      retention.expiredMs,
+      retention.deadMs,
+    );
+    if (step === undefined) throw new Error('a SELECT without FROM returned no row');
+    return step.deleted > 0 || (await this.epochs.stands(fence)) ? step : 'fenced';
+  }
+
+  /** @returns how many were deleted; `limit` of them means that there may be more */
+  async pruneIdempotencyKeys(fence: Fence, limit: number): Promise<number> {
+    const gone = await this.prisma.query<object>(
+      PRUNE_IDEMPOTENCY_KEYS,
+      fence.election,
+      fence.epoch,
+      IDEMPOTENCY_KEPT_MS,
+      limit,
+    );
+    return gone.length;
+  }
+}

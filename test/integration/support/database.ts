@@ -1,0 +1,110 @@
+/** What the tests of the SQL share: repositories on a fresh database, and jobs to try them with. */
+import { v7 as uuidv7 } from 'uuid';
+import { ExecutorRepository } from '#common/database/executor.repository.js';
+import { FeedRepository } from '#common/database/feed.repository.js';
+import { JobRepository } from '#common/database/job.repository.js';
+import { LeaderEpochs, type Fence } from '#common/database/leader-epochs.js';
+import { PrismaService } from '#common/database/prisma.service.js';
+import { RunRepository } from '#common/database/run.repository.js';
+import type { Job, NewJob } from '#common/domain/job.js';
+import { createLogger } from '#common/logging/logger.js';
+import { createTestDatabase } from '../../support/database.js';
+import { uniqueName } from '../../support/environment.js';
+
+export const quiet = createLogger({
+  service: 'test',
+  instance: 'test',
+  level: 'error',
+  format: 'json',
+});
+
+/** Three seconds is what the executors add to a timeout in these tests. */
+export const GRACE_MS = 3000;
+
+export class TestStore {
+  readonly jobs: JobRepository;
+  readonly feed: FeedRepository;
+  readonly runs: RunRepository;
+  readonly executors: ExecutorRepository;
+  readonly epochs: LeaderEpochs;
+
+  private constructor(
+    readonly url: string,
+    readonly prisma: PrismaService,
+    private readonly drop: () => Promise<void>,
+  ) {
+    this.epochs = new LeaderEpochs(prisma);
+    this.jobs = new JobRepository(prisma);
+    this.feed = new FeedRepository(prisma, this.epochs);
+    this.runs = new RunRepository(prisma, this.epochs);
+    this.executors = new ExecutorRepository(prisma);
+  }
+
+  static async open(connections = 8): Promise<TestStore> {
+    const database = await createTestDatabase();
+    const { url } = database;
+    const prisma = new PrismaService(
+      { DATABASE_URL: url, PG_MAX_CONNS: connections },
+      'triumvir-test',
+      quiet,
+    );
+    return new TestStore(url, prisma, () => database.drop());
+  }
+
+  async close(): Promise<void> {
+    await this.prisma.onApplicationShutdown();
+    await this.drop();
+  }
+
+  /** A leader whose epoch stands until the next call for the same election. */
+  async lead(election = uniqueName('election')): Promise<Fence> {
+    return { election, epoch: await this.epochs.seize(election, 1n, 'test') };
+  }
+
+  /** An executor whose lease stands for an hour. */
+  async executor(): Promise<string> {
+    const id = uuidv7();
+    await this.executors.register(
+      { id, instance: id, host: 'here', pid: 1, slots: 10, queues: [], types: ['test'] },
+      3_600_000,
+    );
+    return id;
+  }
+
+  submit(changes: Partial<NewJob> = {}): Promise<Job> {
+    return this.jobs.insert(newJob(changes));
+  }
+
+  async job(id: string): Promise<Job> {
+    const job = await this.jobs.get(id);
+    if (job === undefined) throw new Error(`there is no job ${id}`);
+    return job;
+  }
+
+  /** Moves a time of a row, so that no test waits for the clock: `set` is what follows SET. */
+  async turnClock(table: 'jobs' | 'executors', id: string, set: string): Promise<void> {
+    await this.prisma.query(`UPDATE ${table} SET ${set} WHERE id = $1::uuid`, id);
+  }
+}
+
+/** Due since long ago, so that the clocks of this process and of Postgres need not agree. */
+export const LONG_AGO = new Date('2020-01-01T00:00:00Z');
+
+export function newJob(changes: Partial<NewJob> = {}): NewJob {
+  return {
+    id: uuidv7(),
+    name: null,
+    type: 'test',
+    queue: 'default',
+    payload: {},
+    priority: 5,
+    runAt: LONG_AGO,
+    delayMs: 0,
+    maxAttempts: 4,
+    timeoutMs: 60_000,
+    retry: null,
+    onLost: 'retry',
+    uniqueKey: null,
+    ...changes,
+  };
+}

@@ -1,0 +1,244 @@
+/**
+ * The protocol T1 to T7 as a person would explain it, in plain memory: what each step may change, and what it answers.
+ * It knows nothing of SQL and shares no code with the system, so that the two can be held against each other.
+ */
+import type { JobState, OnLost } from '#common/domain/job.js';
+
+export interface JobPlan {
+  readonly priority: number;
+  readonly maxAttempts: number;
+  readonly onLost: OnLost;
+}
+
+/** One accepted start. However often its job runs again, on the same executor too, this is another run. */
+export interface Run {
+  readonly job: number;
+  readonly executor: number;
+  readonly attempt: number;
+}
+
+export interface Issued {
+  readonly job: number;
+  readonly delivery: number;
+}
+
+export interface ModelJob extends JobPlan {
+  state: JobState;
+  attempt: number;
+  delivery: number;
+  /** Order of becoming due, or undefined while it is not due. */
+  dueAt: number | undefined;
+  /** The run that holds the job. */
+  run: Run | undefined;
+  deadlinePassed: boolean;
+  cancelRequested: boolean;
+  /** Attempts that ended without ending the job. */
+  readonly history: number[];
+}
+
+export const OUTCOMES = [
+  'succeeded',
+  'failed',
+  'final',
+  'timed_out',
+  'snoozed',
+  'interrupted',
+  'cancelled',
+] as const;
+export type ModelOutcome = (typeof OUTCOMES)[number] | 'lost';
+
+/** The one whose epoch stands, or the one before who has not noticed. */
+export type Leader = 'leading' | 'deposed';
+
+export type Lease = 'standing' | 'expired' | 'gone';
+
+const ENDED: readonly JobState[] = ['succeeded', 'dead', 'cancelled', 'expired'];
+
+export class Model {
+  readonly jobs: ModelJob[];
+  readonly leases: Lease[] = ['standing', 'standing', 'standing'];
+  /** Every delivery ever handed to the queue. One that is lost is never used; a repeated one is used again. */
+  readonly issued: Issued[] = [];
+  /** Every run ever begun, whether or not it still holds its job. */
+  readonly runs: Run[] = [];
+  /** What the leader of the executors saw when it last looked for lost attempts. */
+  seen: { readonly run: Run; readonly executorAlive: boolean }[] = [];
+  /** The epoch that stands, and the one that the leader before still believes in. */
+  epoch = 1;
+  deposedEpoch = 0;
+  #ticks: number;
+
+  constructor(plans: readonly JobPlan[]) {
+    this.#ticks = plans.length;
+    this.jobs = plans.map((plan, index) => ({
+      ...plan,
+      state: 'scheduled',
+      attempt: 0,
+      delivery: 0,
+      dueAt: index,
+      run: undefined,
+      deadlinePassed: false,
+      cancelRequested: false,
+      history: [],
+    }));
+  }
+
+  job(index: number): ModelJob {
+    const job = this.jobs[index];
+    if (job === undefined) throw new Error(`there is no job ${index}`);
+    return job;
+  }
+
+  get hasEnded(): boolean {
+    return this.jobs.every(({ state }) => ENDED.includes(state));
+  }
+
+  /** Another leader is elected; the one before does not know it yet. */
+  elect(): void {
+    this.deposedEpoch = this.epoch;
+    this.epoch += 1;
+  }
+
+  claim(leader: Leader, room: number): Issued[] | 'fenced' {
+    if (leader === 'deposed') return 'fenced';
+    const due = this.jobs
+      .map(({ state, priority, dueAt }, index) => ({ state, priority, dueAt, index }))
+      .filter(({ state, dueAt }) => state === 'scheduled' && dueAt !== undefined)
+      .toSorted((a, b) => a.priority - b.priority || (a.dueAt ?? 0) - (b.dueAt ?? 0))
+      .slice(0, room);
+    return due.map(({ index }) => {
+      const job = this.job(index);
+      job.state = 'queued';
+      job.delivery += 1;
+      const issued = { job: index, delivery: job.delivery };
+      this.issued.push(issued);
+      return issued;
+    });
+  }
+
+  takeBack(leader: Leader, deliveries: readonly Issued[]): number | 'fenced' {
+    if (leader === 'deposed') return 'fenced';
+    let taken = 0;
+    for (const { job: index, delivery } of deliveries) {
+      const job = this.job(index);
+      if (job.state !== 'queued' || job.delivery !== delivery) continue;
+      job.state = 'scheduled';
+      taken += 1;
+    }
+    return taken;
+  }
+
+  start(executor: number, deliveries: readonly Issued[]): (Run | 'stale')[] {
+    return deliveries.map(({ job: index, delivery }) => {
+      const job = this.job(index);
+      if (this.leases[executor] !== 'standing' || job.state !== 'queued' || job.delivery !== delivery)
+        return 'stale';
+      job.state = 'running';
+      job.attempt += 1;
+      job.deadlinePassed = false;
+      job.run = { job: index, executor, attempt: job.attempt };
+      this.runs.push(job.run);
+      return job.run;
+    });
+  }
+
+  finish(run: Run, outcome: ModelOutcome): JobState | 'stale' {
+    const job = this.job(run.job);
+    if (job.run !== run) return 'stale';
+    job.run = undefined;
+    job.state = this.#after(job, outcome);
+    return job.state;
+  }
+
+  epochOf(leader: Leader): number {
+    return leader === 'leading' ? this.epoch : this.deposedEpoch;
+  }
+
+  /** All deliveries, those that entitle to a start last. */
+  get deliveries(): Issued[] {
+    const isValid = ({ job, delivery }: Issued) =>
+      this.job(job).state === 'queued' && this.job(job).delivery === delivery;
+    return this.issued.toSorted((a, b) => Number(isValid(a)) - Number(isValid(b)));
+  }
+
+  /** All runs, those that hold their job last. */
+  get reports(): Run[] {
+    const holds = (run: Run) => this.job(run.job).run === run;
+    return this.runs.toSorted((a, b) => Number(holds(a)) - Number(holds(b)));
+  }
+
+  /** Jobs that wait for their time. */
+  get notDue(): number[] {
+    return [...this.jobs.keys()].filter((index) => {
+      const { state, dueAt } = this.job(index);
+      return state === 'scheduled' && dueAt === undefined;
+    });
+  }
+
+  /** Jobs that run. */
+  get held(): number[] {
+    return [...this.jobs.keys()].filter((index) => this.job(index).run !== undefined);
+  }
+
+  /** Remembers what is lost by now. */
+  look(): void {
+    this.seen = this.jobs.flatMap(({ run, deadlinePassed }) => {
+      if (run === undefined) return [];
+      const executorAlive = this.leases[run.executor] === 'standing';
+      return executorAlive && !deadlinePassed ? [] : [{ run, executorAlive }];
+    });
+  }
+
+  reclaim(leader: Leader): number | 'fenced' {
+    if (leader === 'deposed') return 'fenced';
+    return this.seen.filter(
+      ({ run, executorAlive }) => this.finish(run, executorAlive ? 'timed_out' : 'lost') !== 'stale',
+    ).length;
+  }
+
+  /** @returns the state afterwards, and whether the job was found unfinished */
+  cancel(index: number): { state: JobState; accepted: boolean } {
+    const job = this.job(index);
+    const accepted = !ENDED.includes(job.state);
+    if (accepted) {
+      job.cancelRequested = true;
+      if (job.state !== 'running') job.state = 'cancelled';
+    }
+    return { state: job.state, accepted };
+  }
+
+  makeDue(index: number): number {
+    this.#ticks += 1;
+    this.job(index).dueAt = this.#ticks;
+    return this.#ticks;
+  }
+
+  #after(job: ModelJob, outcome: ModelOutcome): JobState {
+    const unlessCancelled = (state: JobState) => (job.cancelRequested ? 'cancelled' : state);
+    switch (outcome) {
+      case 'succeeded':
+        return 'succeeded';
+      case 'cancelled':
+        return 'cancelled';
+      case 'final':
+        return 'dead';
+      case 'snoozed':
+      case 'interrupted':
+        job.attempt -= 1;
+        job.dueAt = undefined;
+        return unlessCancelled('scheduled');
+      case 'failed':
+      case 'timed_out':
+      case 'lost': {
+        if (outcome === 'lost' && job.onLost === 'hold') return unlessCancelled('blocked');
+        const fails = outcome === 'lost' && job.onLost === 'fail';
+        if (fails || job.attempt >= job.maxAttempts) return 'dead';
+        job.history.push(job.attempt);
+        job.dueAt = undefined;
+        return unlessCancelled('scheduled');
+      }
+      default:
+        throw new Error(`unknown outcome ${String(outcome satisfies never)}`);
+    }
+  }
+}
