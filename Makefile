@@ -14,7 +14,7 @@ export STORE_COUNT SCHEDULER_COUNT EXECUTOR_COUNT
 PACKAGES := node_modules/.package-lock.json
 BUILT := dist/.built
 DEV := node --enable-source-maps dist/tools/dev.js
-SOURCES := $(shell find apps libs tools bench -name generated -prune -o -type f -name '*.ts' ! -name '*.spec.ts' -print 2>/dev/null) \
+SOURCES := $(shell find apps libs tools bench test/chaos test/support -name generated -prune -o -type f -name '*.ts' ! -name '*.spec.ts' -print 2>/dev/null) \
 	tsconfig.json tsconfig.build.json tools/prisma-generate.mjs tools/prune-dist.mjs package.json prisma/schema.prisma
 
 ##@ Run

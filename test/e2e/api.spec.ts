@@ -13,27 +13,48 @@ beforeAll(async () => {
 
 afterAll(() => cluster?.stop());
 
-const command = (text: string, rest: object = {}) => ({ type: 'command', payload: { command: text }, ...rest });
+const command = (text: string, rest: object = {}) => ({
+  type: 'command',
+  payload: { command: text },
+  ...rest,
+});
 
 describe('a job', () => {
   test('is created with 201, its location, and every default filled in', async () => {
     const { status, headers, body } = await api.request<JobAnswer>('POST', '/api/v1/jobs', command('true'));
     expect(status).toBe(201);
     expect(headers.get('location')).toBe(`/api/v1/jobs/${body.id}`);
-    expect(body).toMatchObject({ queue: 'default', priority: 5, maxAttempts: 4, timeout: 3_600_000, state: 'scheduled' });
+    expect(body).toMatchObject({
+      queue: 'default',
+      priority: 5,
+      maxAttempts: 4,
+      timeout: 3_600_000,
+      state: 'scheduled',
+    });
   });
 
   test('keeps what its command wrote, and its exit code', async () => {
     const { id } = await api.submit(command('echo out; echo err >&2; exit 0'));
     expect(await api.waitFor(id)).toMatchObject({ state: 'succeeded', result: { exitCode: 0 } });
     const { body } = await api.request('GET', `/api/v1/jobs/${id}/output`);
-    expect(body).toMatchObject({ attempt: 1, stdout: 'out\n', stderr: 'err\n', truncated: false, omittedBytes: 0 });
+    expect(body).toMatchObject({
+      attempt: 1,
+      stdout: 'out\n',
+      stderr: 'err\n',
+      truncated: false,
+      omittedBytes: 0,
+    });
   });
 
   test('that writes too much keeps the beginning and the end, and says how much is missing', async () => {
-    const { id } = await api.submit(command('echo first; head -c 1000000 /dev/zero | tr "\\0" x; echo; echo last'));
+    const { id } = await api.submit(
+      command('echo first; head -c 1000000 /dev/zero | tr "\\0" x; echo; echo last'),
+    );
     await api.waitFor(id, ['succeeded']);
-    const { body } = await api.request<{ output: string; omittedBytes: number }>('GET', `/api/v1/jobs/${id}/output`);
+    const { body } = await api.request<{ output: string; omittedBytes: number }>(
+      'GET',
+      `/api/v1/jobs/${id}/output`,
+    );
     expect(body).toMatchObject({ truncated: true, omittedBytes: 1_000_012 - 262_144 });
     expect(body.output.startsWith('first\n')).toBe(true);
     expect(body.output.endsWith('last\n')).toBe(true);
@@ -42,10 +63,17 @@ describe('a job', () => {
 
   test('that fails is tried again by its policy, then dead, with every attempt on record', async () => {
     const { id } = await api.submit(
-      command('echo try $JOB_ATTEMPT; exit 7', { maxAttempts: 3, retry: { strategy: 'fixed', delay: '50ms' } }),
+      command('echo try $JOB_ATTEMPT; exit 7', {
+        maxAttempts: 3,
+        retry: { strategy: 'fixed', delay: '50ms' },
+      }),
     );
     const job = await api.waitFor(id);
-    expect(job).toMatchObject({ state: 'dead', attempt: 3, error: { name: 'CommandFailed', details: { exitCode: 7 } } });
+    expect(job).toMatchObject({
+      state: 'dead',
+      attempt: 3,
+      error: { name: 'CommandFailed', details: { exitCode: 7 } },
+    });
     expect(job.attempts?.map(({ attempt, outcome }) => [attempt, outcome])).toEqual([
       [1, 'failed'],
       [2, 'failed'],
@@ -121,7 +149,10 @@ describe('bad input is refused, names the field, and stores nothing:', () => {
   });
 
   test('a body of more than 256 KB', async () => {
-    const answer = await api.request('POST', '/api/v1/jobs', { type: 'print', payload: { text: 'x'.repeat(300_000) } });
+    const answer = await api.request('POST', '/api/v1/jobs', {
+      type: 'print',
+      payload: { text: 'x'.repeat(300_000) },
+    });
     expect(answer.status).toBe(413);
   });
 
@@ -158,5 +189,10 @@ test('a list is paged by cursor without gap or repetition while jobs keep arrivi
     cursor = body.nextCursor;
     await api.submit(later);
   } while (cursor !== null);
-  expect(seen).toEqual(first.map(({ id }) => id).sort().reverse());
+  expect(seen).toEqual(
+    first
+      .map(({ id }) => id)
+      .sort()
+      .reverse(),
+  );
 });

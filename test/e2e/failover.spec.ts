@@ -24,7 +24,11 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function start(options: { schedulers?: number; executors?: number; env?: Record<string, string> }): Promise<void> {
+async function start(options: {
+  schedulers?: number;
+  executors?: number;
+  env?: Record<string, string>;
+}): Promise<void> {
   cluster = await startCluster({
     ...options,
     env: { ZOOKEEPER_SESSION_TIMEOUT_MS: String(SESSION_TIMEOUT_MS), ...options.env },
@@ -84,7 +88,10 @@ test('the jobs of a killed executor run again elsewhere within its lease and a s
     retry: { strategy: 'fixed', delay: 0 },
   });
   const running = await api.waitFor(job.id, ['running']);
-  const { body } = await api.request<{ executors: { id: string; instance: string }[] }>('GET', '/api/v1/cluster');
+  const { body } = await api.request<{ executors: { id: string; instance: string }[] }>(
+    'GET',
+    '/api/v1/cluster',
+  );
   const victim = cluster.byId(body.executors.find(({ id }) => id === running.executor)?.instance ?? '');
   await victim.kill();
   const killedAt = Date.now();

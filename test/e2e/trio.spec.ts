@@ -24,9 +24,17 @@ const ledger = () => join(folder, 'ledger');
 
 function mixedJobs(): Record<string, unknown>[] {
   const record = `echo "$JOB_ID $JOB_ATTEMPT" >> ${ledger()}`;
-  const command = (text: string, rest: object = {}) => ({ type: 'command', payload: { command: text }, ...rest });
+  const command = (text: string, rest: object = {}) => ({
+    type: 'command',
+    payload: { command: text },
+    ...rest,
+  });
   return [
-    ...Array.from({ length: 1500 }, (_, i) => ({ type: 'print', payload: { text: `number ${i}` }, priority: i % 10 })),
+    ...Array.from({ length: 1500 }, (_, i) => ({
+      type: 'print',
+      payload: { text: `number ${i}` },
+      priority: i % 10,
+    })),
     ...Array.from({ length: 350 }, (_, i) => command(record, { queue: i % 2 === 0 ? 'even' : 'odd' })),
     ...Array.from({ length: 50 }, () => command(`${record}; sleep 0.2`)),
     ...Array.from({ length: 50 }, () => command(`${record}; exit 3`, { maxAttempts: 1, name: 'fails' })),
@@ -57,7 +65,11 @@ test('the cluster view names every process, one leader for each election, and it
   const api = new ApiClient([cluster.url]);
   const { status, body } = await api.request<{
     members: Record<string, { id: string }[]>;
-    elections: { election: string; leader: { id: string; epoch: number } | null; candidates: { id: string }[] }[];
+    elections: {
+      election: string;
+      leader: { id: string; epoch: number } | null;
+      candidates: { id: string }[];
+    }[];
     executors: { slots: number }[];
   }>('GET', '/api/v1/cluster');
   expect(status).toBe(200);

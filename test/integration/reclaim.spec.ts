@@ -39,6 +39,7 @@ const reclaim = (attempts: readonly LostAttempt[], fence = leader) =>
     fence,
     attempts.map((attempt) => ({
       jobId: attempt.id,
+      delivery: attempt.delivery,
       attempt: attempt.attempt,
       executorId: attempt.executorId,
       decision: decide(attempt, { kind: 'lost', error }, 0),
@@ -130,7 +131,9 @@ test('after that, the executor that was taken for dead is not believed', async (
   await reclaim(await lost());
   const decision = decide(job, { kind: 'succeeded', result: null }, 0);
   expect(
-    await store.runs.finish([{ jobId: job.id, attempt: 1, executorId: executor, decision, output: [] }]),
+    await store.runs.finish([
+      { jobId: job.id, delivery: 1, attempt: 1, executorId: executor, decision, output: [] },
+    ]),
   ).toEqual(['stale']);
 });
 

@@ -186,13 +186,20 @@ test('a running job is only asked to end, and its executor is told of it until i
   await store.runs.start(executor, [{ jobId: id, delivery: 1 }], GRACE_MS);
   const answer = await store.jobs.cancel(id);
   expect(answer).toMatchObject({ accepted: true, job: { state: 'running', finishedAt: null } });
-  expect(await store.runs.findCancelRequests(executor)).toEqual([id]);
-  expect(await store.runs.findCancelRequests(await store.executor())).toEqual([]);
+  expect(await store.runs.findOwn(executor, 60_000)).toMatchObject([{ id, cancelRequested: true }]);
+  expect(await store.runs.findOwn(await store.executor(), 60_000)).toEqual([]);
   expect((await store.jobs.cancel(id))?.job.cancelRequestedAt).toEqual(answer?.job.cancelRequestedAt);
   await store.runs.finish([
-    { jobId: id, attempt: 1, executorId: executor, decision: { state: 'cancelled' }, output: [] },
+    {
+      jobId: id,
+      delivery: 1,
+      attempt: 1,
+      executorId: executor,
+      decision: { state: 'cancelled' },
+      output: [],
+    },
   ]);
-  expect(await store.runs.findCancelRequests(executor)).toEqual([]);
+  expect(await store.runs.findOwn(executor, 60_000)).toEqual([]);
   expect((await store.job(id)).state).toBe('cancelled');
 });
 

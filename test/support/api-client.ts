@@ -14,7 +14,11 @@ export interface JobAnswer {
   readonly cancelRequestedAt: string | null;
   readonly result: unknown;
   readonly error: { readonly name: string; readonly message: string } | null;
-  readonly attempts?: readonly { readonly attempt: number; readonly outcome: string; readonly executor: string | null }[];
+  readonly attempts?: readonly {
+    readonly attempt: number;
+    readonly outcome: string;
+    readonly executor: string | null;
+  }[];
 }
 
 export interface Answer<Body> {
@@ -45,7 +49,10 @@ export class ApiClient {
       method,
       ...(body === undefined
         ? {}
-        : { headers: { 'content-type': 'application/json' }, body: typeof body === 'string' ? body : JSON.stringify(body) }),
+        : {
+            headers: { 'content-type': 'application/json' },
+            body: typeof body === 'string' ? body : JSON.stringify(body),
+          }),
       signal: AbortSignal.timeout(15_000),
     });
     const text = await response.text();
@@ -84,7 +91,11 @@ export class ApiClient {
   }
 
   /** Polls a job until it has reached one of the states (by default: has ended). @throws after `withinMs` */
-  async waitFor(id: string, states: readonly string[] = [...END_STATES], withinMs = 20_000): Promise<JobAnswer> {
+  async waitFor(
+    id: string,
+    states: readonly string[] = [...END_STATES],
+    withinMs = 20_000,
+  ): Promise<JobAnswer> {
     const deadline = Date.now() + withinMs;
     for (;;) {
       const job = await this.get(id);
@@ -102,7 +113,9 @@ export class ApiClient {
       const waiting = jobs.filter(({ state }) => !END_STATES.has(state));
       if (waiting.length === 0) return jobs;
       if (Date.now() > deadline) {
-        throw new Error(`${waiting.length} of ${jobs.length} jobs have not ended after ${withinMs} ms: ${waiting[0]?.state}`);
+        throw new Error(
+          `${waiting.length} of ${jobs.length} jobs have not ended after ${withinMs} ms: ${waiting[0]?.state}`,
+        );
       }
       await pause(POLL_MS * 4);
     }

@@ -18,6 +18,9 @@ export function dockerUsable(): boolean {
   );
 }
 
+/** The compose file demands these even of commands that do not use them. */
+const NO_CREDENTIALS: Settings = { POSTGRES_PASSWORD: 'unused', REDIS_PASSWORD: 'unused' };
+
 /** Containers, network and volumes of one profile. */
 export class ComposeProject {
   constructor(
@@ -34,23 +37,32 @@ export class ComposeProject {
   }
 
   async stop(servers: readonly ServerName[]): Promise<void> {
-    await this.compose(['stop', ...servers], {});
+    await this.compose(['stop', ...servers], NO_CREDENTIALS);
   }
 
   /** Ends the containers and deletes their data. */
   async remove(): Promise<void> {
-    await this.compose(['down', '--volumes', '--remove-orphans'], {});
+    await this.compose(['down', '--volumes', '--remove-orphans'], NO_CREDENTIALS);
   }
 
   /** ZooKeeper's own shell, in its container. */
   zkcli(words: readonly string[]): Promise<number> {
     return runCommand('docker', [...this.arguments(), 'exec', 'zookeeper', 'zkCli.sh', ...words], {
       cwd: ROOT,
+      env: { ...withoutEmpty(process.env), ...NO_CREDENTIALS },
     });
   }
 
   isRunning(server: ServerName): boolean {
-    const running = outputOf('docker', [...this.arguments(), 'ps', '--services', '--status', 'running']);
+    const running = outputOf('env', [
+      ...Object.entries(NO_CREDENTIALS).map(([name, value]) => `${name}=${value}`),
+      'docker',
+      ...this.arguments(),
+      'ps',
+      '--services',
+      '--status',
+      'running',
+    ]);
     return running?.split('\n').includes(server) ?? false;
   }
 

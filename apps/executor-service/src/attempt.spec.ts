@@ -15,6 +15,7 @@ const job: StartedJob = {
   id: '01890a5d-ac96-774b-bcce-b302099a8057',
   type: 'test',
   payload: { n: 1 },
+  delivery: 3,
   attempt: 2,
   maxAttempts: 4,
   timeoutMs: 1000,
@@ -26,7 +27,7 @@ type Run = (payload: unknown, context: HandlerContext) => unknown;
 
 function attemptOf(run: Run): Attempt {
   const handler = defineHandler({ type: 'test', payload: z.unknown(), run: run as () => Json });
-  return new Attempt(job, handler, new OutputCapture(1024), KILL_GRACE_MS);
+  return new Attempt(job, handler, new OutputCapture(1024), KILL_GRACE_MS, () => true);
 }
 const outcomeOf = (run: Run) => attemptOf(run).run();
 
@@ -103,12 +104,12 @@ test('a snooze is no failure', async () => {
 
 test('a payload that the handler refuses is a final failure', async () => {
   const handler = defineHandler({ type: 'test', payload: z.object({ n: z.string() }), run: () => null });
-  const outcome = await new Attempt(job, handler, new OutputCapture(1024), 0).run();
+  const outcome = await new Attempt(job, handler, new OutputCapture(1024), 0, () => true).run();
   expect(outcome).toMatchObject({ kind: 'failed', final: true, error: { name: 'InvalidPayload' } });
 });
 
 test('without a handler here, the job is left to another executor', async () => {
-  const outcome = await new Attempt(job, undefined, new OutputCapture(1024), 0).run();
+  const outcome = await new Attempt(job, undefined, new OutputCapture(1024), 0, () => true).run();
   expect(outcome).toMatchObject({ kind: 'snoozed' });
 });
 
@@ -244,4 +245,12 @@ test('an error message is kept so that Postgres can store it, cut where it is to
     expect(isStorable(outcome)).toBe(true);
     expect(JSON.stringify(outcome).length).toBeLessThan(20_000);
   }
+});
+
+test('an attempt whose lease has had a gap since its start is handed back without having begun', async () => {
+  let ran = false;
+  const handler = defineHandler({ type: 'test', payload: z.unknown(), run: () => void (ran = true) });
+  const attempt = new Attempt(job, handler, new OutputCapture(1024), 0, () => false);
+  expect(await attempt.run()).toEqual({ kind: 'interrupted' });
+  expect(ran).toBe(false);
 });

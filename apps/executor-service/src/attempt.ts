@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { JobError, Json, StartedJob } from '#common/domain/job.js';
 import type { Outcome } from '#common/domain/outcome.js';
+import { MAX_RETRY_DELAY_MS } from '#common/domain/retry-policy.js';
 import { JobFailure, Snooze, type Handler } from './handlers/handler.js';
 import type { OutputCapture } from './handlers/output-capture.js';
 
@@ -24,6 +25,8 @@ export class Attempt {
     private readonly handler: Handler | undefined,
     readonly output: OutputCapture,
     private readonly killGraceMs: number,
+    /** Whether the lease under which the attempt was started has stood ever since. */
+    private readonly isStillOurs: () => boolean,
   ) {}
 
   /** Asks the handler to end. The first reason counts. */
@@ -37,7 +40,8 @@ export class Attempt {
     const { job, handler } = this;
     // Some other executor of the queue may have the handler: leave the job to it.
     if (handler === undefined) return { kind: 'snoozed', delayMs: NO_HANDLER_DELAY_MS };
-    // Asked to end while it waited for its turn.
+    // Asked to end while it waited for its turn, or this process was paused and others may have taken the job.
+    if (!this.isStillOurs()) this.stop('lease lost');
     if (this.#stopReason !== undefined) return this.#outcomeOf(undefined);
     const timer = setTimeout(() => this.stop('timeout'), job.timeoutMs);
     try {
@@ -96,8 +100,16 @@ export class Attempt {
       default:
         throw new Error(`unknown stop reason ${String(this.#stopReason satisfies never)}`);
     }
-    if (error instanceof Snooze) return { kind: 'snoozed', delayMs: error.delayMs };
-    if (error instanceof JobFailure) return { kind: 'failed', error: error.error, ...error.options };
+    if (error instanceof Snooze) return { kind: 'snoozed', delayMs: wait(error.delayMs) };
+    if (error instanceof JobFailure) {
+      const { retryAfterMs, ...options } = error.options;
+      return {
+        kind: 'failed',
+        error: storableError(error.error),
+        ...options,
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs: wait(retryAfterMs) }),
+      };
+    }
     if (error instanceof z.ZodError) {
       return {
         kind: 'failed',
@@ -137,6 +149,19 @@ function storable(result: Json | void): Json {
   if (written.length > MAX_RESULT)
     throw unstorable(`the handler returned more than ${MAX_RESULT} characters`);
   return JSON.parse(written.replaceAll(UNSTORABLE_ESCAPE, '$1\\ufffd')) as Json;
+}
+
+/** A wait that a timestamp can express. */
+function wait(ms: number): number {
+  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), MAX_RETRY_DELAY_MS) : MAX_RETRY_DELAY_MS;
+}
+
+function storableError({ name, message, details }: JobError): JobError {
+  return {
+    name: text(name),
+    message: text(message),
+    ...(details === undefined ? {} : { details: storable(details) as NonNullable<JobError['details']> }),
+  };
 }
 
 function unstorable(message: string): JobFailure {

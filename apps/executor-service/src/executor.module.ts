@@ -14,6 +14,7 @@ import { RunRepository } from '#common/database/run.repository.js';
 import { HealthController, readinessChecks } from '#common/health/health.controller.js';
 import { LoggingModule } from '#common/logging/logging.module.js';
 import { DeliveryConsumer } from '#common/queue/delivery-consumer.js';
+import { LeaseClock } from '#common/runtime/lease-clock.js';
 import type { ServiceContext } from '#common/runtime/service.js';
 import type { ExecutorEnvironment } from './environment.js';
 import { HandlerRegistry } from './handlers/registry.js';
@@ -37,6 +38,7 @@ export class ExecutorModule implements OnApplicationBootstrap {
       queues: environment.EXECUTOR_QUEUES,
       types: handlers.types,
     };
+    const leaseClock = new LeaseClock(environment.EXECUTOR_LEASE_MS);
     return {
       module: ExecutorModule,
       imports: [
@@ -51,7 +53,7 @@ export class ExecutorModule implements OnApplicationBootstrap {
           provide: JobRunner,
           inject: [RunRepository, Notifier],
           useFactory: (runs: RunRepository, notifier: Notifier) =>
-            new JobRunner(registration.id, environment, handlers, runs, notifier, log),
+            new JobRunner(registration.id, environment, handlers, leaseClock, runs, notifier, log),
         },
         {
           provide: Heartbeat,
@@ -69,6 +71,7 @@ export class ExecutorModule implements OnApplicationBootstrap {
               environment,
               handlers,
               runner,
+              leaseClock,
               executors,
               types,
               runs,

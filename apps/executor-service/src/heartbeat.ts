@@ -1,6 +1,6 @@
 /**
  * Keeps this executor alive in the eyes of the others: registers it, starts the thread that renews its lease, and once a
- * second reports its mean durations and looks for cancellations whose notification was lost.
+ * second reports its mean durations and compares what Postgres says it runs with what it runs.
  */
 import { Worker } from 'node:worker_threads';
 import { Injectable } from '@nestjs/common';
@@ -11,6 +11,7 @@ import { HintListener, Notifier } from '#common/database/notifications.js';
 import { RunRepository } from '#common/database/run.repository.js';
 import type { Logger } from '#common/logging/logger.js';
 import { Alarm } from '#common/runtime/alarm.js';
+import { LeaseClock } from '#common/runtime/lease-clock.js';
 import { processGroups } from '#common/runtime/process-groups.js';
 import { repeat } from '#common/runtime/repeat.js';
 import type { ExecutorEnvironment } from './environment.js';
@@ -18,6 +19,8 @@ import { HandlerRegistry } from './handlers/registry.js';
 import { JobRunner } from './job-runner.js';
 
 const LOOK_EVERY_MS = 1000;
+/** An attempt that is older than this should be known to the executor that runs it, in milliseconds. */
+const UNNOTICED_MS = 2000;
 
 @Injectable()
 export class Heartbeat {
@@ -32,6 +35,7 @@ export class Heartbeat {
     private readonly environment: ExecutorEnvironment,
     private readonly handlers: HandlerRegistry,
     private readonly runner: JobRunner,
+    private readonly leaseClock: LeaseClock,
     private readonly executors: ExecutorRepository,
     private readonly jobTypes: JobTypeRepository,
     private readonly runs: RunRepository,
@@ -53,9 +57,7 @@ export class Heartbeat {
       async () => {
         if (!this.#registered) await this.#register();
         await this.executors.reportMeans(this.registration.id, this.runner.means.snapshot());
-        for (const jobId of await this.runs.findCancelRequests(this.registration.id)) {
-          this.runner.stop(jobId, 'cancelled');
-        }
+        this.runner.reconcile(await this.runs.findOwn(this.registration.id, UNNOTICED_MS));
         return LOOK_EVERY_MS;
       },
     );
@@ -75,7 +77,9 @@ export class Heartbeat {
 
   async #register(): Promise<void> {
     await this.jobTypes.announce(this.handlers.announcement());
+    const sentAt = process.hrtime.bigint();
     await this.executors.register(this.registration, this.environment.EXECUTOR_LEASE_MS);
+    this.leaseClock.renewed(sentAt);
     this.#registered = true;
     this.#thread ??= this.#startThread();
     this.notifier.send('types');
@@ -89,6 +93,7 @@ export class Heartbeat {
         databaseUrl: this.environment.DATABASE_URL,
         executorId: this.registration.id,
         leaseMs: this.environment.EXECUTOR_LEASE_MS,
+        leaseClock: this.leaseClock.memory,
         processGroups: processGroups.memory,
       } satisfies LeaseRenewal,
     });

@@ -4,6 +4,7 @@ import { parseEnvironment } from '#common/config/environment.js';
 import type { Notifier } from '#common/database/notifications.js';
 import type { EndedAttempt, FinishResult, RunRepository } from '#common/database/run.repository.js';
 import type { Delivery, StartedJob } from '#common/domain/job.js';
+import { LeaseClock } from '#common/runtime/lease-clock.js';
 import type { Logger } from '#common/logging/logger.js';
 import { executorEnvironment } from './environment.js';
 import { defineHandler } from './handlers/handler.js';
@@ -29,6 +30,7 @@ function setUp(slots = 2) {
     id: jobId,
     type: 'held',
     payload: jobId,
+    delivery: 1,
     attempt: 1,
     maxAttempts: 4,
     timeoutMs: 60_000,
@@ -51,6 +53,8 @@ function setUp(slots = 2) {
   const hints: string[] = [];
   const quiet = () => undefined;
   const log = { log: quiet, warn: quiet, info: quiet, debug: quiet } as unknown as Logger;
+  const leaseClock = new LeaseClock(60_000);
+  leaseClock.renewed(process.hrtime.bigint());
   const runner = new JobRunner(
     'e1',
     parseEnvironment(executorEnvironment, {
@@ -58,6 +62,7 @@ function setUp(slots = 2) {
       EXECUTOR_SLOTS: String(slots),
     }),
     new HandlerRegistry([held]),
+    leaseClock,
     { start, finish } as unknown as RunRepository,
     { send: (hint: string) => hints.push(hint) } as unknown as Notifier,
     log,
@@ -69,7 +74,7 @@ function setUp(slots = 2) {
     ends.delete(id);
     job?.succeed();
   };
-  return { runner, run, running, end, ends, ended, start, finish, hints };
+  return { runner, run, running, end, ends, ended, start, finish, hints, leaseClock };
 }
 
 const states = (ended: readonly EndedAttempt[]) =>
@@ -226,4 +231,41 @@ test('at shutdown everything is handed back, also what still waits in its envelo
 
 test('a runner that runs nothing is idle', async () => {
   await expect(setUp().runner.whenIdle()).resolves.toBeUndefined();
+});
+
+const own = (id: string, rest: object = {}) => ({
+  id,
+  delivery: 1,
+  attempt: 1,
+  maxAttempts: 4,
+  retry: null,
+  onLost: 'retry' as const,
+  cancelRequested: false,
+  ...rest,
+});
+
+test('an attempt that started without our knowing is handed back uncounted; what runs here is left alone', async () => {
+  const { runner, run, running, end, ended } = setUp();
+  const envelope = run('a');
+  await vi.waitFor(() => expect(running()).toEqual(['a']));
+  runner.reconcile([own('a'), own('unknown', { delivery: 7 })]);
+  await vi.waitFor(() =>
+    expect(ended).toMatchObject([
+      { jobId: 'unknown', delivery: 7, decision: { state: 'scheduled', delayMs: 0 } },
+    ]),
+  );
+  end('a');
+  await envelope;
+});
+
+test('what was started in one period of the lease is not begun in another', async () => {
+  const { run, running, ended, leaseClock, start } = setUp();
+  start.mockImplementationOnce(async (_executor, list) => {
+    // As if the process had been paused for an hour before the answer was read.
+    leaseClock.renewed(process.hrtime.bigint() + 3_600_000_000_000n);
+    return list.map(({ jobId }) => ({ ...own(jobId), type: 'held', payload: jobId, timeoutMs: 60_000 }));
+  });
+  await run('a');
+  expect(running()).toEqual([]);
+  expect(ended).toMatchObject([{ jobId: 'a', decision: { state: 'scheduled' } }]);
 });

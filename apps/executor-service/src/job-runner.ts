@@ -6,12 +6,18 @@
 import { Injectable } from '@nestjs/common';
 import { isValueFault } from '#common/database/database-errors.js';
 import { Notifier } from '#common/database/notifications.js';
-import { RunRepository, type EndedAttempt, type FinishResult } from '#common/database/run.repository.js';
+import {
+  RunRepository,
+  type EndedAttempt,
+  type FinishResult,
+  type OwnAttempt,
+} from '#common/database/run.repository.js';
 import type { Delivery, StartedJob } from '#common/domain/job.js';
-import { decide, type Outcome } from '#common/domain/outcome.js';
+import { decide, type Decision, type Outcome } from '#common/domain/outcome.js';
 import type { Logger } from '#common/logging/logger.js';
 import { Alarm } from '#common/runtime/alarm.js';
 import { Batcher } from '#common/runtime/batcher.js';
+import { LeaseClock } from '#common/runtime/lease-clock.js';
 import { Semaphore } from '#common/runtime/semaphore.js';
 import { Attempt, type StopReason } from './attempt.js';
 import type { ExecutorEnvironment } from './environment.js';
@@ -30,6 +36,8 @@ const FINISH_RETRY_MS = 250;
 export class JobRunner {
   readonly means = new MeanDurations();
   readonly #running = new Map<string, Attempt>();
+  /** Deliveries whose START has been sent and not been answered, as `<job id>:<delivery>`. */
+  readonly #starting = new Set<string>();
   readonly #slots: Semaphore;
   readonly #starts: Batcher<Delivery, StartedJob | 'stale'>;
   readonly #finishes: Batcher<EndedAttempt, FinishResult>;
@@ -40,6 +48,7 @@ export class JobRunner {
     readonly executorId: string,
     private readonly environment: ExecutorEnvironment,
     private readonly handlers: HandlerRegistry,
+    private readonly leaseClock: LeaseClock,
     repository: RunRepository,
     private readonly notifier: Notifier,
     private readonly log: Logger,
@@ -67,11 +76,12 @@ export class JobRunner {
   /** Runs the deliveries of an envelope; resolves when each has been dealt with. Never rejects. */
   async run(deliveries: Delivery[]): Promise<void> {
     const release = await this.#slots.acquire();
+    const period = this.leaseClock.period();
     let started: (StartedJob | 'stale')[];
     try {
-      started = await Promise.all(deliveries.map((delivery) => this.#starts.add(delivery)));
+      started = await this.#start(deliveries);
     } catch (error) {
-      // Nothing is lost: what did not start is swept, what did start without our knowing is reclaimed by its deadline.
+      // Nothing is lost: what did not start is swept, what did start without our knowing is found by `reconcile`.
       this.log.warn('deliveries not started', { deliveries: deliveries.length, error });
       release();
       return;
@@ -79,7 +89,46 @@ export class JobRunner {
     const jobs = started.filter((job) => job !== 'stale');
     if (jobs.length < started.length)
       this.log.debug('stale deliveries dropped', { stale: started.length - jobs.length });
-    await this.#runInTurn(jobs, release);
+    await this.#runInTurn(
+      jobs.map((job) => this.#register(job, period)),
+      release,
+    );
+  }
+
+  /**
+   * Compares what Postgres says this executor runs with what it runs: stops what is to be cancelled, and hands back
+   * what it has never heard of, because the answer to its START was lost.
+   */
+  reconcile(own: readonly OwnAttempt[]): void {
+    for (const { id, delivery, cancelRequested, ...attempted } of own) {
+      const running = this.#running.get(id);
+      if (running?.job.delivery === delivery) {
+        if (cancelRequested) running.stop('cancelled');
+      } else if (!this.#starting.has(keyOf({ jobId: id, delivery }))) {
+        this.log.warn('handing back an attempt that started unnoticed', {
+          jobId: id,
+          attempt: attempted.attempt,
+        });
+        const decision = decide(attempted, { kind: 'interrupted' }, Math.random());
+        const { executorId } = this;
+        this.#finishes
+          .add({ jobId: id, delivery, attempt: attempted.attempt, executorId, decision, output: [] })
+          .then(() => this.notifier.send('work'))
+          // The next comparison finds it again.
+          .catch(() => undefined);
+      }
+    }
+  }
+
+  async #start(deliveries: readonly Delivery[]): Promise<(StartedJob | 'stale')[]> {
+    const keys = deliveries.map(keyOf);
+    for (const key of keys) this.#starting.add(key);
+    try {
+      return await Promise.all(deliveries.map((delivery) => this.#starts.add(delivery)));
+    } finally {
+      // By the time anybody looks again, what has started is among the running.
+      for (const key of keys) this.#starting.delete(key);
+    }
   }
 
   /** Asks one attempt to end; does nothing when it does not run here. */
@@ -101,8 +150,7 @@ export class JobRunner {
    * Runs jobs one after the other in the slot that `release` gives back. A job that turns out slow keeps that slot for
    * itself, and the rest goes on in the next free one.
    */
-  async #runInTurn(jobs: readonly StartedJob[], release: () => void): Promise<void> {
-    const attempts = jobs.map((job) => this.#register(job));
+  async #runInTurn(attempts: readonly Attempt[], release: () => void): Promise<void> {
     const ends: Promise<void>[] = [];
     for (const [index, attempt] of attempts.entries()) {
       const outcome = this.#measure(attempt);
@@ -119,12 +167,14 @@ export class JobRunner {
     await Promise.all(ends);
   }
 
-  #register(job: StartedJob): Attempt {
+  /** @param period of the lease in which the start was asked for */
+  #register(job: StartedJob, period: bigint | undefined): Attempt {
     const attempt = new Attempt(
       job,
       this.handlers.get(job.type),
       new OutputCapture(this.environment.EXECUTOR_OUTPUT_LIMIT_BYTES),
       this.environment.EXECUTOR_KILL_GRACE_MS,
+      () => period !== undefined && this.leaseClock.period() === period,
     );
     this.#running.set(job.id, attempt);
     return attempt;
@@ -142,13 +192,14 @@ export class JobRunner {
     const { job, output } = attempt;
     const ended: EndedAttempt = {
       jobId: job.id,
+      delivery: job.delivery,
       attempt: job.attempt,
       executorId: this.executorId,
       decision: decide(job, outcome, Math.random()),
       output: output.pieces(),
     };
     const state = await this.#record(ended);
-    this.#running.delete(job.id);
+    if (this.#running.get(job.id) === attempt) this.#running.delete(job.id);
     if (this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
 
     const facts = { jobId: job.id, type: job.type, attempt: job.attempt, outcome: outcome.kind, state };
@@ -159,11 +210,16 @@ export class JobRunner {
     if (state === 'scheduled') this.notifier.send('work');
   }
 
-  async #record(ended: EndedAttempt): Promise<FinishResult> {
+  async #record(attempted: EndedAttempt): Promise<FinishResult> {
+    let ended = attempted;
     for (let failures = 0; ; failures += 1) {
       try {
         return await this.#finishes.add(ended);
       } catch (error) {
+        if (isValueFault(error) && ended.decision !== UNSTORABLE) {
+          ended = { ...ended, decision: UNSTORABLE, output: [] };
+          continue;
+        }
         this.log.log(failures === 0 ? 'warn' : 'debug', 'end of attempt not recorded, will try again', {
           jobId: ended.jobId,
           error,
@@ -173,6 +229,14 @@ export class JobRunner {
     }
   }
 }
+
+/** Recorded in place of an end that Postgres refuses to store, which no repetition would change. */
+const UNSTORABLE: Decision = {
+  state: 'dead',
+  error: { name: 'UnstorableEnd', message: 'what the attempt returned or wrote cannot be stored' },
+};
+
+const keyOf = ({ jobId, delivery }: Delivery) => `${jobId}:${delivery}`;
 
 async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;

@@ -43,6 +43,7 @@ export class Reclaimer implements OnApplicationBootstrap {
       term,
       lost.map((attempt) => ({
         jobId: attempt.id,
+        delivery: attempt.delivery,
         attempt: attempt.attempt,
         executorId: attempt.executorId,
         decision: decide(attempt, outcomeOf(attempt), Math.random()),

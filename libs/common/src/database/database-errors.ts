@@ -31,6 +31,10 @@ export function isUnavailable(error: unknown): boolean {
   return state === undefined || SERVER_CONDITION.test(state);
 }
 
+export function isDeadlock(error: unknown): boolean {
+  return sqlState(error) === '40P01';
+}
+
 /** True when the error is the fault of a value that a statement was given, so another value might have succeeded. */
 export function isValueFault(error: unknown): boolean {
   const state = sqlState(error);

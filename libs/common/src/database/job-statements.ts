@@ -158,22 +158,24 @@ UPDATE jobs SET state = 'running', attempt = attempt + 1, executor_id = $1::uuid
   finished_at = NULL, deadline = now() + (timeout_ms + $4::float8) * interval '1 millisecond'
 FROM alive, unnest($2::uuid[], $3::int[]) AS d(id, delivery)
 WHERE jobs.id = d.id AND jobs.state = 'queued' AND jobs.delivery = d.delivery
-RETURNING jobs.id, type, payload, attempt, max_attempts AS "maxAttempts", timeout_ms::float8 AS "timeoutMs", retry,
+RETURNING jobs.id, type, payload, jobs.delivery, attempt, max_attempts AS "maxAttempts", timeout_ms::float8 AS "timeoutMs", retry,
   on_lost AS "onLost"`;
 
 /**
  * T6, finish: records what became of attempts, and what they wrote, in one step.
  * In: arrays of id, attempt, executor, next state, wait before the next attempt (ms), whether the attempt counts,
- * the outcome and error kept in the history (null where nothing is), result, final error; then the outputs.
- * Guard: state running, that very attempt, that very executor: an attempt that was taken back changes nothing.
+ * the outcome and error kept in the history (null where nothing is), result, final error, delivery;
+ * then the outputs.
+ * Guard: state running, that very delivery, attempt and executor: an attempt that was taken back changes nothing. The
+ * delivery tells two runs apart of which the first was handed back uncounted: they may share attempt and executor.
  * A job whose cancellation was asked for is neither tried again nor held: it becomes cancelled.
  * Rows: id and resulting state of each accepted attempt.
  */
 const FINISH = (standing: string) => `
 ended AS (
   SELECT * FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::float8[], $6::bool[], $7::text[],
-                       $8::jsonb[], $9::jsonb[], $10::jsonb[])
-    AS e(id, attempt, executor_id, state, delay_ms, counted, outcome, attempt_error, result, error)
+                       $8::jsonb[], $9::jsonb[], $10::jsonb[], $11::int[])
+    AS e(id, attempt, executor_id, state, delay_ms, counted, outcome, attempt_error, result, error, delivery)
 ),
 accepted AS (
   UPDATE jobs SET
@@ -185,7 +187,8 @@ accepted AS (
     error = CASE WHEN ended.counted THEN coalesce(ended.error, ended.attempt_error) ELSE jobs.error END,
     deadline = NULL, queued_at = NULL
   FROM ended${standing}
-  WHERE jobs.id = ended.id AND jobs.state = 'running' AND jobs.attempt = ended.attempt AND jobs.executor_id = ended.executor_id
+  WHERE jobs.id = ended.id AND jobs.state = 'running' AND jobs.delivery = ended.delivery
+    AND jobs.attempt = ended.attempt AND jobs.executor_id = ended.executor_id
   RETURNING jobs.id, jobs.state, ended.attempt, ended.outcome, ended.attempt_error, jobs.executor_id, jobs.started_at
 ),
 history AS (
@@ -198,15 +201,15 @@ WITH ${FINISH('')},
 output AS (
   INSERT INTO job_outputs (job_id, attempt, seq, stream, text, omitted_bytes)
   SELECT o.job_id, accepted.attempt, o.seq, o.stream, o.text, o.omitted_bytes
-  FROM unnest($11::uuid[], $12::int[], $13::text[], $14::text[], $15::bigint[]) AS o(job_id, seq, stream, text, omitted_bytes)
+  FROM unnest($12::uuid[], $13::int[], $14::text[], $15::text[], $16::bigint[]) AS o(job_id, seq, stream, text, omitted_bytes)
   JOIN accepted ON accepted.id = o.job_id
 )
 SELECT id, state FROM accepted`;
 
-/** T7, reclaim, second half: the same for attempts whose executor is gone, by a leader whose epoch ($11, $12) stands. */
+/** T7, reclaim, second half: the same for attempts whose executor is gone, by a leader whose epoch ($12, $13) stands. */
 export const RECLAIM_JOBS = `/* reclaim_jobs */
 WITH standing AS MATERIALIZED (
-  SELECT 1 FROM leader_epochs WHERE election = $11 AND epoch = $12 FOR SHARE
+  SELECT 1 FROM leader_epochs WHERE election = $12 AND epoch = $13 FOR SHARE
 ),${FINISH(', standing')}
 SELECT id, state FROM accepted`;
 
@@ -215,7 +218,7 @@ SELECT id, state FROM accepted`;
  * deadline has passed. In: most rows. Index: jobs_running_idx (it holds no more rows than the cluster has slots).
  */
 export const FIND_LOST_ATTEMPTS = `/* find_lost_attempts */
-SELECT j.id, j.attempt, j.max_attempts AS "maxAttempts", j.retry, j.on_lost AS "onLost", j.executor_id AS "executorId",
+SELECT j.id, j.delivery, j.attempt, j.max_attempts AS "maxAttempts", j.retry, j.on_lost AS "onLost", j.executor_id AS "executorId",
   (e.id IS NOT NULL AND e.lease_until > now()) AS "executorAlive"
 FROM jobs j LEFT JOIN executors e ON e.id = j.executor_id
 WHERE j.state = 'running' AND (e.id IS NULL OR e.lease_until <= now() OR j.deadline <= now())
@@ -233,9 +236,16 @@ UPDATE jobs SET
 WHERE id = $1::uuid AND state IN ('blocked', 'scheduled', 'queued', 'running')
 RETURNING ${JOB_COLUMNS}`;
 
-/** Jobs of an executor that somebody wants ended: the safety net for notifications that were lost. Index: jobs_running_idx. */
-export const FIND_CANCEL_REQUESTS = `/* find_cancel_requests */
-SELECT id FROM jobs WHERE state = 'running' AND executor_id = $1::uuid AND cancel_requested_at IS NOT NULL`;
+/**
+ * What an executor should know of: its attempts that somebody wants ended, and those that began a while ago. The safety
+ * net for notifications, and for answers to START, that were lost on the way.
+ * In: executor, age in milliseconds. Index: jobs_running_idx.
+ */
+export const FIND_OWN_ATTEMPTS = `/* find_own_attempts */
+SELECT id, delivery, attempt, max_attempts AS "maxAttempts", retry, on_lost AS "onLost",
+  cancel_requested_at IS NOT NULL AS "cancelRequested"
+FROM jobs WHERE state = 'running' AND executor_id = $1::uuid
+  AND (cancel_requested_at IS NOT NULL OR started_at < now() - $2::float8 * interval '1 millisecond')`;
 
 export const GET_JOBS = `/* get_jobs */
 SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ANY ($1::uuid[])`;

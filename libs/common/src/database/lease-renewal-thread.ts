@@ -5,6 +5,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import pg from 'pg';
+import { LeaseClock } from '#common/runtime/lease-clock.js';
 import { ProcessGroups } from '#common/runtime/process-groups.js';
 import { RENEW_LEASE } from './lease-statement.js';
 
@@ -12,6 +13,8 @@ export interface LeaseRenewal {
   readonly databaseUrl: string;
   readonly executorId: string;
   readonly leaseMs: number;
+  /** Memory of the LeaseClock that the executor reads. */
+  readonly leaseClock: SharedArrayBuffer;
   /** Memory of the ProcessGroups that hold the executor's children. */
   readonly processGroups: SharedArrayBuffer;
 }
@@ -22,14 +25,13 @@ export interface LeaseRenewal {
  */
 export type LeaseEvent = { kind: 'renewed' } | { kind: 'gone' } | { kind: 'lost' };
 
-const { databaseUrl, executorId, leaseMs, processGroups } = workerData as LeaseRenewal;
+const { databaseUrl, executorId, leaseMs, leaseClock, processGroups } = workerData as LeaseRenewal;
 const everyMs = leaseMs / 5;
+const clock = new LeaseClock(leaseMs, leaseClock);
 const children = new ProcessGroups(processGroups);
 const port = parentPort;
 if (port === null) throw new Error('runs only as a worker thread');
 
-/** When the newest renewal that succeeded was sent: the lease counts from no earlier moment in Postgres. */
-let renewedAt = performance.now();
 let standing: LeaseEvent['kind'] = 'renewed';
 let client: pg.Client | undefined;
 
@@ -61,14 +63,15 @@ function drop(broken: pg.Client | undefined): void {
 }
 
 async function renew(): Promise<void> {
-  const sentAt = performance.now();
+  // The lease counts in Postgres from no earlier moment.
+  const sentAt = process.hrtime.bigint();
   try {
     const { rowCount } = await (await connected()).query(RENEW_LEASE, [executorId, leaseMs]);
     if (rowCount === 0) {
       report('gone');
       return;
     }
-    renewedAt = sentAt;
+    clock.renewed(sentAt);
     report('renewed');
   } catch {
     drop(client);
@@ -76,7 +79,7 @@ async function renew(): Promise<void> {
 }
 
 function checkLease(): void {
-  if (performance.now() - renewedAt < (leaseMs * 2) / 3) return;
+  if (clock.period() !== undefined) return;
   if (standing !== 'lost') children.killAll();
   report('lost');
 }

@@ -3,13 +3,16 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { DatabaseEnvironment } from '#common/config/environment.js';
 import type { Logger } from '#common/logging/logger.js';
-import { DatabaseUnavailableError, isUnavailable } from './database-errors.js';
+import { DatabaseUnavailableError, isDeadlock, isUnavailable } from './database-errors.js';
 import { PrismaClient } from './generated/client.js';
 
 /** How long a caller waits for a connection before it hears that the database is away, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 5000;
 /** No statement of ours takes this long; one that does is ended by Postgres, in milliseconds. */
 const STATEMENT_TIMEOUT_MS = 30_000;
+
+/** How often a statement is the victim of a deadlock before that is an error. */
+const MAX_DEADLOCKS = 5;
 
 /** Statements that open with a name in a comment are prepared once for each connection under that name. */
 const NAMED_STATEMENT = /^\/\* (\w+) \*\//;
@@ -44,10 +47,14 @@ export class PrismaService extends PrismaClient implements OnApplicationShutdown
    * @throws what Prisma throws for every other error
    */
   async query<Row>(statement: string, ...parameters: unknown[]): Promise<Row[]> {
-    try {
-      return await this.$queryRawUnsafe<Row[]>(statement, ...parameters);
-    } catch (error) {
-      throw isUnavailable(error) ? new DatabaseUnavailableError(error) : error;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.$queryRawUnsafe<Row[]>(statement, ...parameters);
+      } catch (error) {
+        // Of two that wait for each other Postgres undoes one, as if it had never been sent.
+        if (isDeadlock(error) && tries < MAX_DEADLOCKS) continue;
+        throw isUnavailable(error) ? new DatabaseUnavailableError(error) : error;
+      }
     }
   }
 

@@ -3,8 +3,8 @@ import { Injectable } from '@nestjs/common';
 import type { Delivery, JobState, OutputPiece, StartedJob } from '#common/domain/job.js';
 import type { Attempted, Decision } from '#common/domain/outcome.js';
 import {
-  FIND_CANCEL_REQUESTS,
   FIND_LOST_ATTEMPTS,
+  FIND_OWN_ATTEMPTS,
   FINISH_JOBS,
   RECLAIM_JOBS,
   START_JOBS,
@@ -15,6 +15,8 @@ import { PrismaService } from './prisma.service.js';
 /** An attempt that came to an end, and what its job becomes. */
 export interface EndedAttempt {
   readonly jobId: string;
+  /** The delivery that started it. */
+  readonly delivery: number;
   readonly attempt: number;
   readonly executorId: string;
   readonly decision: Decision;
@@ -27,9 +29,17 @@ export type FinishResult = JobState | 'stale';
 
 export interface LostAttempt extends Attempted {
   readonly id: string;
+  readonly delivery: number;
   readonly executorId: string;
   /** False when the executor's lease ran out; true when only the attempt's own deadline has passed. */
   readonly executorAlive: boolean;
+}
+
+/** An attempt that Postgres says the executor runs. */
+export interface OwnAttempt extends Attempted {
+  readonly id: string;
+  readonly delivery: number;
+  readonly cancelRequested: boolean;
 }
 
 @Injectable()
@@ -99,9 +109,9 @@ export class RunRepository {
     return rows.length > 0 || (await this.epochs.stands(fence)) ? rows.length : 'fenced';
   }
 
-  async findCancelRequests(executorId: string): Promise<string[]> {
-    const rows = await this.prisma.query<{ id: string }>(FIND_CANCEL_REQUESTS, executorId);
-    return rows.map(({ id }) => id);
+  /** The executor's attempts that are to be cancelled, or that began more than `ageMs` ago. */
+  findOwn(executorId: string, ageMs: number): Promise<OwnAttempt[]> {
+    return this.prisma.query<OwnAttempt>(FIND_OWN_ATTEMPTS, executorId, ageMs);
   }
 }
 
@@ -109,7 +119,7 @@ function isCounted(decision: Decision): boolean {
   return decision.state !== 'scheduled' || decision.counted !== undefined;
 }
 
-/** The ten arrays that FINISH and RECLAIM share. */
+/** The eleven arrays that FINISH and RECLAIM share. */
 function finishColumns(ended: readonly EndedAttempt[]): unknown[] {
   const json = (value: unknown) => (value === undefined || value === null ? null : JSON.stringify(value));
   const column = <Value>(of: (decision: Decision) => Value) => ended.map(({ decision }) => of(decision));
@@ -127,5 +137,6 @@ function finishColumns(ended: readonly EndedAttempt[]): unknown[] {
     column((decision) =>
       decision.state === 'dead' || decision.state === 'blocked' ? json(decision.error) : null,
     ),
+    ended.map(({ delivery }) => delivery),
   ];
 }

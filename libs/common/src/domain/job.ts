@@ -114,6 +114,8 @@ export interface StartedJob {
   readonly id: string;
   readonly type: string;
   readonly payload: Json;
+  /** Fencing token of this run: attempts that are not counted share a number, deliveries never do. */
+  readonly delivery: number;
   readonly attempt: number;
   readonly maxAttempts: number;
   readonly timeoutMs: number;

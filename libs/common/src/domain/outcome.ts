@@ -60,7 +60,8 @@ export function decide(job: Attempted, outcome: Outcome, random: number): Decisi
       if (outcome.kind === 'lost' && job.onLost === 'hold') return { state: 'blocked', error: outcome.error };
       const policyDelayMs = retryDelayMs(job.retry ?? DEFAULT_RETRY_POLICY, job.attempt, random);
       const final =
-        (outcome.kind === 'failed' && outcome.final === true) || (outcome.kind === 'lost' && job.onLost === 'fail');
+        (outcome.kind === 'failed' && outcome.final === true) ||
+        (outcome.kind === 'lost' && job.onLost === 'fail');
       if (final || policyDelayMs === null || job.attempt >= job.maxAttempts) {
         return { state: 'dead', error: outcome.error };
       }

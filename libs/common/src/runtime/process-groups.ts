@@ -31,12 +31,13 @@ export class ProcessGroups {
   }
 }
 
-/** Sends a signal to every process of a group; one that is gone already is no error. */
+/** Sends a signal to every process of a group; one that is gone already, or that has become another user's, is no error. */
 export function signalGroup(id: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-id, signal);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ESRCH' && code !== 'EPERM') throw error;
   }
 }
 
