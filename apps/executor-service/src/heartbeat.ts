@@ -20,7 +20,7 @@ import { JobRunner } from './job-runner.js';
 
 const LOOK_EVERY_MS = 1000;
 /** An attempt that is older than this should be known to the executor that runs it, in milliseconds. */
-const UNNOTICED_MS = 2000;
+const UNNOTICED_MS = 500;
 
 @Injectable()
 export class Heartbeat {
