@@ -43,16 +43,17 @@ export class ApiClient {
   /** @param urls of the stores; they are used in turn */
   constructor(private readonly urls: readonly string[]) {}
 
-  async request<Body>(method: string, path: string, body?: unknown): Promise<Answer<Body>> {
+  async request<Body>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer<Body>> {
     const url = this.urls[this.#turn++ % this.urls.length] ?? '';
     const response = await fetch(`${url}${path}`, {
       method,
-      ...(body === undefined
-        ? {}
-        : {
-            headers: { 'content-type': 'application/json' },
-            body: typeof body === 'string' ? body : JSON.stringify(body),
-          }),
+      headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       signal: AbortSignal.timeout(15_000),
     });
     const text = await response.text();

@@ -49,6 +49,13 @@ export const job = z.looseObject({
 
 export const jobPage = z.looseObject({ jobs: z.array(job), nextCursor: z.string().nullable() });
 
+/** What a bulk operation on dead jobs did. */
+export const bulkResult = z.looseObject({
+  matched: z.number(),
+  redriven: z.number().optional(),
+  purged: z.number().optional(),
+});
+
 export const jobOutput = z.looseObject({
   attempt: z.number(),
   /** stdout and stderr as they came, mixed. */
@@ -84,5 +91,6 @@ export const cluster = z.looseObject({
 
 export type Job = z.infer<typeof job>;
 export type JobPage = z.infer<typeof jobPage>;
+export type BulkResult = z.infer<typeof bulkResult>;
 export type JobOutput = z.infer<typeof jobOutput>;
 export type Cluster = z.infer<typeof cluster>;

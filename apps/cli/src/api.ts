@@ -16,6 +16,20 @@ export interface JobFilter {
   readonly queue?: string | undefined;
 }
 
+/** Which dead jobs are meant; times are ISO 8601 with offset. */
+export interface DeadLetterFilter {
+  readonly type?: string | undefined;
+  readonly queue?: string | undefined;
+  readonly error?: string | undefined;
+  readonly failedBefore?: string | undefined;
+  readonly failedAfter?: string | undefined;
+}
+
+interface BulkRequest extends DeadLetterFilter {
+  readonly all?: boolean | undefined;
+  readonly dryRun?: boolean | undefined;
+}
+
 export class StoreApi {
   constructor(private readonly options: HttpOptions) {}
 
@@ -59,6 +73,30 @@ export class StoreApi {
   /** @param attempt the last one when not given */
   getOutput(id: string, attempt?: number): Promise<answers.JobOutput> {
     return this.get(answers.jobOutput, `${jobPath(id)}/output`, { attempt: attempt?.toString() });
+  }
+
+  listDeadLetters(filter: DeadLetterFilter, limit: number): Promise<answers.JobPage> {
+    return this.get(answers.jobPage, 'api/v1/dead-letters', { ...filter, limit: String(limit) });
+  }
+
+  /** Not repeated, for the same reason as cancelJob. */
+  redriveJob(id: string, attempts: number): Promise<answers.Job> {
+    const path = `${jobPath(id)}/redrive`;
+    return this.call(answers.job, { method: 'POST', path, body: { attempts }, repeatable: false });
+  }
+
+  redrive(request: BulkRequest & { readonly attempts: number }): Promise<answers.BulkResult> {
+    return this.bulk('redrive', request);
+  }
+
+  purge(request: BulkRequest): Promise<answers.BulkResult> {
+    return this.bulk('purge', request);
+  }
+
+  /** Not repeated: the counts of a second one would be wrong. */
+  private bulk(action: 'redrive' | 'purge', body: BulkRequest): Promise<answers.BulkResult> {
+    const path = `api/v1/dead-letters/${action}`;
+    return this.call(answers.bulkResult, { method: 'POST', path, body, repeatable: false });
   }
 
   getCluster(): Promise<answers.Cluster> {

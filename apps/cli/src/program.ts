@@ -7,6 +7,7 @@ import { StoreApi } from './api.js';
 import { checkedBy, storeUrl } from './arguments.js';
 import { addCancelCommand } from './commands/cancel.js';
 import { addClusterCommand } from './commands/cluster.js';
+import { addDlqCommand } from './commands/dlq.js';
 import { addGetCommand } from './commands/get.js';
 import { addListCommand } from './commands/list.js';
 import { addLogsCommand } from './commands/logs.js';
@@ -25,6 +26,7 @@ const COMMANDS = [
   addLogsCommand,
   addWaitCommand,
   addCancelCommand,
+  addDlqCommand,
   addClusterCommand,
 ] as const;
 
