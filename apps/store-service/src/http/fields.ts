@@ -1,7 +1,12 @@
 /** Fields that more than one request has. */
 import { z } from 'zod';
+import { noNul } from '#common/config/names.js';
 
 const MAX_PAGE = 200;
+
+/** A text that Postgres can hold. */
+export const storableText = (longest: number) =>
+  noNul(z.string().min(1).max(longest)).refine((text) => text.isWellFormed(), 'must be valid Unicode');
 
 /** A point in time; in a query as in a body it is text. */
 export const moment = z.iso

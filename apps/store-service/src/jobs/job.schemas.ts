@@ -1,6 +1,6 @@
 /** What clients may send about jobs. Each description is part of the API's documentation. */
 import { z } from 'zod';
-import { jobType, noNul, queueName } from '#common/config/names.js';
+import { jobType, queueName } from '#common/config/names.js';
 import { parseDuration } from '#common/domain/duration.js';
 import {
   DEFAULT_QUEUE,
@@ -12,7 +12,7 @@ import {
   type Json,
 } from '#common/domain/job.js';
 import { MAX_RETRY_DELAY_MS } from '#common/domain/retry-policy.js';
-import { cursor, moment, pageLimit } from '../http/fields.js';
+import { cursor, moment, pageLimit, storableText } from '../http/fields.js';
 import { storableJson } from './storable-json.js';
 
 const TEN_YEARS_MS = 10 * 365 * 24 * 3_600_000;
@@ -27,10 +27,6 @@ function duration(minMs: number, maxMs: number) {
     return z.NEVER;
   });
 }
-
-/** A text that Postgres can hold. */
-const storableText = (longest: number) =>
-  noNul(z.string().min(1).max(longest)).refine((text) => text.isWellFormed(), 'must be valid Unicode');
 
 const wait = duration(0, MAX_RETRY_DELAY_MS);
 
