@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { jobType, queueName } from '#common/config/names.js';
 import { MAX_ATTEMPTS } from '#common/domain/job.js';
-import { cursor, moment, pageLimit } from '../http/fields.js';
+import { cursor, moment, pageLimit, storableText } from '../http/fields.js';
 
 const attempts = z
   .int()
@@ -14,12 +14,7 @@ const attempts = z
 const filter = {
   type: jobType.optional().describe('Only jobs of this type.'),
   queue: queueName.optional().describe('Only jobs of this queue.'),
-  error: z
-    .string()
-    .min(1)
-    .max(200)
-    .optional()
-    .describe('Only jobs that this error ended, such as CommandFailed.'),
+  error: storableText(200).optional().describe('Only jobs that this error ended, such as CommandFailed.'),
   failedBefore: moment.optional().describe('Only jobs that died before this time.'),
   failedAfter: moment.optional().describe('Only jobs that died after this time.'),
 };
