@@ -12,7 +12,10 @@ export function describeError(error: unknown): string {
 function linesOf(error: unknown): string[] {
   if (error instanceof UsageError) return error.message.split('\n').map((line) => `error: ${line}`);
   if (error instanceof RefusedError)
-    return [`error: ${oneLine(error.message)}`, ...error.faults.map(faultLine)];
+    // The message of a refusal with faults is their summary.
+    return error.faults.length > 0
+      ? error.faults.map((fault) => `error: ${faultLine(fault)}`)
+      : [`error: ${oneLine(error.message)}`];
   if (error instanceof UnreachableError) {
     return [
       `error: ${error.message}`,

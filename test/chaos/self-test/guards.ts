@@ -25,7 +25,7 @@ export const GUARDS = {
   },
   attempt: {
     after: 'const FINISH =',
-    text: 'AND jobs.attempt = ended.attempt',
+    text: 'AND jobs.delivery = ended.delivery AND jobs.attempt = ended.attempt',
     replacement: '',
   },
   sweep: {
@@ -35,8 +35,8 @@ export const GUARDS = {
   },
   reclaim: {
     after: '/* reclaim_jobs */',
-    text: 'AND epoch = $12',
-    replacement: 'AND epoch = $12 AND false',
+    text: 'AND epoch = $13',
+    replacement: 'AND epoch = $13 AND false',
   },
 } as const satisfies Record<string, GuardPatch>;
 

@@ -5,7 +5,7 @@ import { Notifier } from '#common/database/notifications.js';
 import { encodeCursor } from '../http/fields.js';
 import { Problem } from '../http/problem.js';
 import { ValidationPipe } from '../http/validation.js';
-import { presentJob, type JobView } from '../jobs/job.presenter.js';
+import { presentJob, presentListedJob, type JobView, type ListedJobView } from '../jobs/job.presenter.js';
 import { jobIdSchema } from '../jobs/job.schemas.js';
 import { JobService } from '../jobs/job.service.js';
 import {
@@ -33,12 +33,12 @@ export class DeadLettersController {
   @Get('dead-letters')
   async list(
     @Query({ schema: listDeadLettersSchema, pipes: [inUrl] }) query: ListDeadLetters,
-  ): Promise<{ jobs: JobView[]; nextCursor: string | null }> {
+  ): Promise<{ jobs: ListedJobView[]; nextCursor: string | null }> {
     const jobs = await this.deadLetters.list(query, query.cursor, query.limit + 1);
     const page = jobs.slice(0, query.limit);
     const last = page.at(-1);
     return {
-      jobs: page.map(presentJob),
+      jobs: page.map(presentListedJob),
       nextCursor: jobs.length > query.limit && last !== undefined ? encodeCursor(last.id) : null,
     };
   }

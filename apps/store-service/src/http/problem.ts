@@ -23,6 +23,7 @@ export interface ProblemDocument {
 const TITLES = {
   'bad-request': 'The request could not be understood',
   'validation-failed': 'The request holds values that are not allowed',
+  forbidden: 'The request comes from where it may not',
   'not-found': 'There is no such thing',
   conflict: 'The state of the thing does not allow it',
   'payload-too-large': 'The request is too large',
@@ -37,6 +38,7 @@ export type ProblemKind = keyof typeof TITLES;
 const STATUS: Record<ProblemKind, number> = {
   'bad-request': 400,
   'validation-failed': 422,
+  forbidden: 403,
   'not-found': 404,
   conflict: 409,
   'payload-too-large': 413,

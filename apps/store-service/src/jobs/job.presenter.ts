@@ -1,5 +1,5 @@
 /** Jobs as the API shows them. */
-import type { EarlierAttempt } from '#common/database/job.repository.js';
+import type { EarlierAttempt, ListedJob } from '#common/database/job.repository.js';
 import type { Job, JobError, JobState, Json, OnLost, OutputPiece } from '#common/domain/job.js';
 import type { RetryPolicy } from '#common/domain/retry-policy.js';
 
@@ -39,6 +39,15 @@ export interface AttemptView {
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
   readonly error: JobError | null;
+}
+
+export interface ListedJobView extends JobView {
+  /** What is null here only because it is large; GET /api/v1/jobs/{id} has it. */
+  readonly omitted: readonly string[];
+}
+
+export function presentListedJob(job: ListedJob): ListedJobView {
+  return { ...presentJob(job), omitted: job.omitted };
 }
 
 export function presentJob(job: Job): JobView {

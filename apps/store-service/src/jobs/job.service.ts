@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
-import { JobRepository, type EarlierAttempt } from '#common/database/job.repository.js';
+import { JobRepository, type EarlierAttempt, type ListedJob } from '#common/database/job.repository.js';
 import { KeyedSubmissionRepository, type Submission } from '#common/database/keyed-submission.repository.js';
 import { Notifier } from '#common/database/notifications.js';
 import { QueueRepository } from '#common/database/queue.repository.js';
@@ -106,7 +106,7 @@ export class JobService {
     queue,
     limit,
     cursor,
-  }: ListJobs): Promise<{ jobs: Job[]; nextId: string | undefined }> {
+  }: ListJobs): Promise<{ jobs: ListedJob[]; nextId: string | undefined }> {
     // One more than asked for tells whether there is a next page.
     const jobs = await this.jobs.list({ states: state, type, queue, before: cursor }, limit + 1);
     const page = jobs.slice(0, limit);

@@ -6,9 +6,11 @@ import { checked, ValidationPipe } from '../http/validation.js';
 import {
   presentAttempts,
   presentJob,
+  presentListedJob,
   presentOutput,
   type AttemptView,
   type JobView,
+  type ListedJobView,
   type OutputView,
 } from './job.presenter.js';
 import {
@@ -49,9 +51,12 @@ export class JobsController {
   @Get()
   async list(
     @Query({ schema: listJobsSchema, pipes: [inUrl] }) query: ListJobs,
-  ): Promise<{ jobs: JobView[]; nextCursor: string | null }> {
+  ): Promise<{ jobs: ListedJobView[]; nextCursor: string | null }> {
     const { jobs, nextId } = await this.jobs.list(query);
-    return { jobs: jobs.map(presentJob), nextCursor: nextId === undefined ? null : encodeCursor(nextId) };
+    return {
+      jobs: jobs.map(presentListedJob),
+      nextCursor: nextId === undefined ? null : encodeCursor(nextId),
+    };
   }
 
   @Get(':id')

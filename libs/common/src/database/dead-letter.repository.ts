@@ -1,7 +1,7 @@
 /** The dead-letter queue: jobs that have used up their attempts, and jobs that are held for a person. */
 import { Injectable } from '@nestjs/common';
-import type { Job } from '#common/domain/job.js';
-import { JOB_COLUMNS } from './job-statements.js';
+import type { ListedJob } from './job.repository.js';
+import { LISTED_JOB_COLUMNS } from './job-statements.js';
 import { PrismaService } from './prisma.service.js';
 
 export interface DeadLetterFilter {
@@ -22,7 +22,7 @@ const COUNT_DEAD = `/* count_dead */ SELECT count(*)::int AS count FROM jobs WHE
 
 /** Newest first, from before the id $6. */
 const LIST_DEAD = `/* list_dead */
-SELECT ${JOB_COLUMNS} FROM jobs WHERE ${MATCHING} AND ($6::uuid IS NULL OR id < $6::uuid) ORDER BY id DESC LIMIT $7`;
+SELECT ${LISTED_JOB_COLUMNS} FROM jobs WHERE ${MATCHING} AND ($6::uuid IS NULL OR id < $6::uuid) ORDER BY id DESC LIMIT $7`;
 
 /** Whether another unfinished job has taken the job's unique key meanwhile. */
 const UNIQUE_KEY_IS_TAKEN = `EXISTS (
@@ -81,8 +81,8 @@ export class DeadLetterRepository {
   }
 
   /** Newest first. */
-  list(filter: DeadLetterFilter, before: string | undefined, limit: number): Promise<Job[]> {
-    return this.prisma.query<Job>(LIST_DEAD, ...parameters(filter), before ?? null, limit);
+  list(filter: DeadLetterFilter, before: string | undefined, limit: number): Promise<ListedJob[]> {
+    return this.prisma.query<ListedJob>(LIST_DEAD, ...parameters(filter), before ?? null, limit);
   }
 
   /** @returns whether it was dead or held, and its unique key, if any, was free */

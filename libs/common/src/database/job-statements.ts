@@ -187,8 +187,8 @@ accepted AS (
     error = CASE WHEN ended.counted THEN coalesce(ended.error, ended.attempt_error) ELSE jobs.error END,
     deadline = NULL, queued_at = NULL
   FROM ended${standing}
-  WHERE jobs.id = ended.id AND jobs.state = 'running' AND jobs.delivery = ended.delivery
-    AND jobs.attempt = ended.attempt AND jobs.executor_id = ended.executor_id
+  WHERE jobs.id = ended.id AND jobs.state = 'running' AND jobs.executor_id = ended.executor_id
+    AND jobs.delivery = ended.delivery AND jobs.attempt = ended.attempt
   RETURNING jobs.id, jobs.state, ended.attempt, ended.outcome, ended.attempt_error, jobs.executor_id, jobs.started_at
 ),
 history AS (
@@ -253,9 +253,27 @@ SELECT ${JOB_COLUMNS} FROM jobs WHERE id = ANY ($1::uuid[])`;
 export const GET_JOB = `/* get_job */
 SELECT ${JOB_COLUMNS} FROM jobs WHERE id = $1::uuid`;
 
+/** Larger payloads and results are left out of lists, in bytes: a page of them could be larger than a store's memory. */
+const LISTED_BYTES = 4096;
+
+/** A job as lists show it: what is too large is null, and named in "omitted". */
+export const LISTED_JOB_COLUMNS = JOB_COLUMNS.replace(/\b(payload|result)\b/g, (column) =>
+  ifSmall(column),
+).concat(
+  `, array_remove(ARRAY[${['payload', 'result'].map((column) => `CASE WHEN NOT ${isSmall(column)} THEN '${column}' END`).join(', ')}], NULL) AS omitted`,
+);
+
+function isSmall(column: string): string {
+  return `octet_length(coalesce(${column}::text, '')) <= ${LISTED_BYTES}`;
+}
+
+function ifSmall(column: string): string {
+  return `CASE WHEN ${isSmall(column)} THEN ${column} END AS ${column}`;
+}
+
 /** Lists newest first, from before a given id. Every filter may be null. Index: the primary key. */
 export const LIST_JOBS = `/* list_jobs */
-SELECT ${JOB_COLUMNS} FROM jobs
+SELECT ${LISTED_JOB_COLUMNS} FROM jobs
 WHERE ($1::uuid IS NULL OR id < $1::uuid)
   AND ($2::text[] IS NULL OR state = ANY ($2::text[]))
   AND ($3::text IS NULL OR type = $3)

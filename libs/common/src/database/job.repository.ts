@@ -26,6 +26,11 @@ export interface JobFilter {
   readonly before?: string | undefined;
 }
 
+/** A job in a list: a large payload or result is null there, and named. */
+export interface ListedJob extends Job {
+  readonly omitted: readonly ('payload' | 'result')[];
+}
+
 /** An attempt that ended without ending its job. */
 export interface EarlierAttempt {
   readonly attempt: number;
@@ -87,8 +92,8 @@ export class JobRepository {
   }
 
   /** Newest first, at most `limit`. */
-  list(filter: JobFilter, limit: number): Promise<Job[]> {
-    return this.prisma.query<Job>(
+  list(filter: JobFilter, limit: number): Promise<ListedJob[]> {
+    return this.prisma.query<ListedJob>(
       LIST_JOBS,
       filter.before ?? null,
       filter.states ?? null,

@@ -36,6 +36,8 @@ export interface ServiceOptions<Environment> {
   readonly module: (context: ServiceContext<Environment>) => DynamicModule | Type;
   /** Largest accepted request body, in bytes. Default 16 KiB. */
   readonly bodyLimitBytes?: number;
+  /** Adds hooks that look at every request first. */
+  readonly guard?: (app: NestFastifyApplication, host: string) => void;
   /** Turns errors into answers; without one, Nest's own answers are given. */
   readonly errors?: (log: Logger) => ErrorAnswers;
 }
@@ -71,6 +73,7 @@ export async function runService<Environment extends ProcessEnvironment & Identi
   });
 
   const errors = options.errors?.(log);
+  const { host, port } = options.listen(environment);
   const app = await NestFactory.create<NestFastifyApplication>(
     options.module(context),
     new FastifyAdapter({
@@ -84,11 +87,12 @@ export async function runService<Environment extends ProcessEnvironment & Identi
               errors.answer(error, request, reply),
           }),
     }),
-    { logger: new NestLogger(log), abortOnError: false },
+    { logger: new NestLogger(log), abortOnError: false, bodyParser: false },
   );
+  acceptOnlyJson(app);
+  options.guard?.(app, host);
   if (errors !== undefined) app.useGlobalFilters(errors);
   stopOnSignals(app, log);
-  const { host, port } = options.listen(environment);
   try {
     await app.listen(port, host);
   } catch (error) {
@@ -106,6 +110,20 @@ function parseOrExit<Environment>({ environment, name }: ServiceOptions<Environm
     process.stderr.write(`${name}: ${error.message}\n`);
     process.exit(1);
   }
+}
+
+/**
+ * A web page of anybody's can make a browser send forms and plain text to an address it knows, but not JSON: so nothing
+ * else is taken for a request body.
+ */
+function acceptOnlyJson(app: NestFastifyApplication): void {
+  const fastify = app.getHttpAdapter().getInstance();
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string' },
+    fastify.getDefaultJsonParser('error', 'error'),
+  );
 }
 
 /** Nest's own shutdown hooks would end the process by the signal again; this exits with 0 after a clean stop. */
