@@ -3,7 +3,8 @@
  * refused before its first job is submitted; the store has the last word.
  */
 import { parseDuration } from '#common/domain/duration.js';
-import { MAX_ATTEMPTS, PRIORITY } from '#common/domain/job.js';
+import { MAX_ATTEMPTS, ON_LOST, PRIORITY } from '#common/domain/job.js';
+import { queueName } from '#common/config/names.js';
 import { z } from 'zod';
 
 const NOT_A_DURATION = 'must be milliseconds, or a duration such as 500ms, 30s, 5m, 2h or 1d';
@@ -37,9 +38,10 @@ const retry = z.discriminatedUnion(
       jitter: z.number().min(0).max(1, { error: 'must be from 0 to 1' }).optional(),
     }),
     z.strictObject({ strategy: z.literal('fixed'), delay: duration }),
+    z.strictObject({ strategy: z.literal('list'), delays: z.array(duration).min(1).max(100) }),
     z.strictObject({ strategy: z.literal('none') }),
   ],
-  { error: 'must be {"strategy": "exponential" | "fixed" | "none", …}' },
+  { error: 'must be {"strategy": "exponential" | "fixed" | "list" | "none", …}' },
 );
 
 const nonEmpty = z.string({ error: 'must be text' }).min(1, { error: 'must not be empty' });
@@ -50,7 +52,7 @@ const wholeNumberFrom = (min: number, max: number) => {
 };
 
 export const name = nonEmpty.max(200, { error: 'must be at most 200 characters' });
-export const queue = nonEmpty;
+export const queue = queueName;
 export const runAt = z.iso.datetime({
   offset: true,
   error: 'must be a time with its offset, such as 2030-01-31T09:00:00+01:00',
@@ -68,6 +70,9 @@ export const jobSettings = {
   maxAttempts: maxAttempts.optional(),
   timeout: duration.optional(),
   retry: retry.optional(),
+  onLost: z.enum(ON_LOST).optional(),
+  uniqueKey: name.optional(),
+  uniquePolicy: z.enum(['reject', 'return-existing', 'replace']).optional(),
 };
 
 /** What the job does. */

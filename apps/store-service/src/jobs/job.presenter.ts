@@ -77,6 +77,9 @@ export function presentJob(job: Job): JobView {
   };
 }
 
+/** What the attempt that ended a job came to; every other error is a failure. */
+const OUTCOME_OF_ERROR: Readonly<Record<string, string>> = { Timeout: 'timed_out', ExecutorLost: 'lost' };
+
 /** The earlier attempts, and the one that the job itself tells of: the running one, or the one that ended it. */
 export function presentAttempts(job: Job, earlier: readonly EarlierAttempt[]): AttemptView[] {
   const past = earlier.map((attempt) => ({
@@ -91,7 +94,10 @@ export function presentAttempts(job: Job, earlier: readonly EarlierAttempt[]): A
   if (isKnown || job.startedAt === null) return past;
   const latest = {
     attempt: job.attempt,
-    outcome: job.state === 'dead' ? 'failed' : job.state,
+    outcome:
+      job.state === 'dead' || job.state === 'blocked'
+        ? (OUTCOME_OF_ERROR[job.error?.name ?? ''] ?? 'failed')
+        : job.state,
     executor: job.executorId,
     startedAt: time(job.startedAt),
     finishedAt: time(job.finishedAt),
