@@ -12,6 +12,8 @@ export interface LocalServerOptions {
   readonly dataFolder: string;
   readonly logFile: string;
   readonly credentials: Credentials;
+  /** Called with the process id as soon as the process exists. */
+  readonly onSpawn: (pid: number) => void;
 }
 
 /** A server program that was found, ready to be started with its data somewhere. */
@@ -42,8 +44,9 @@ export function findInstallation(name: ServerName): Installation | undefined {
 
 const postgres = (binaries: PostgresBinaries): Installation => ({
   description: `version ${binaries.version} of this machine`,
-  create: ({ port, dataFolder, logFile, credentials }) =>
+  create: ({ port, dataFolder, logFile, credentials, onSpawn }) =>
     new PostgresServer({
+      onSpawn,
       binaries,
       port,
       dataFolder,
@@ -57,8 +60,9 @@ const postgres = (binaries: PostgresBinaries): Installation => ({
 
 const redis = (binary: RedisBinary): Installation => ({
   description: `version ${binary.version} of this machine`,
-  create: ({ port, dataFolder, logFile, credentials }) =>
+  create: ({ port, dataFolder, logFile, credentials, onSpawn }) =>
     new RedisServer({
+      onSpawn,
       binary,
       port,
       dataFolder,
@@ -70,6 +74,7 @@ const redis = (binary: RedisBinary): Installation => ({
 
 const ZOOKEEPER: Installation = {
   description: 'of this machine',
-  create: ({ port, dataFolder }) => new ZookeeperServer({ port, dir: dataFolder, detached: true }),
+  create: ({ port, dataFolder, onSpawn }) =>
+    new ZookeeperServer({ port, dir: dataFolder, detached: true, onSpawn }),
   logFile: ({ dataFolder }) => join(dataFolder, 'zookeeper.log'),
 };

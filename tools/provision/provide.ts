@@ -122,13 +122,17 @@ class Provision {
     const port = await this.port(name);
     const dataFolder = this.profile.path('data', name);
     const logFile = installation.logFile?.({ dataFolder }) ?? this.profile.logFile(name);
-    const server = installation.create({ port, logFile, credentials, dataFolder });
+    // On record before it is ready: even a starter that is killed now leaves nothing that `make stop` does not find.
+    const onSpawn = (pid: number) => {
+      const identity = identify(pid);
+      if (identity !== undefined)
+        this.profile.registry.add({ ...identity, name, kind: 'server', port, logFile });
+    };
+    const server = installation.create({ port, logFile, credentials, dataFolder, onSpawn });
     await server.start();
 
-    const identity = server.pid === undefined ? undefined : identify(server.pid);
-    if (identity === undefined)
+    if (server.pid === undefined || identify(server.pid) === undefined)
       throw new PlainError(`${DISPLAY_NAMES[name]} ended right after its start; see ${logFile}.`);
-    this.profile.registry.add({ ...identity, name, kind: 'server', port, logFile });
     this.remember(name, { source: 'local', port, env: connectionTo(name, port, credentials) });
     say(DISPLAY_NAMES[name], `${installation.description}, on ${this.place(name, port)}`);
   }

@@ -25,6 +25,8 @@ export interface PostgresOptions {
   readonly database: string;
   /** True: it runs on when this process ends. Default false. */
   readonly detached?: boolean;
+  /** Called with the process id as soon as the process exists, so that whoever keeps a record has it before it is ready. */
+  readonly onSpawn?: ((pid: number) => void) | undefined;
 }
 
 const SETTINGS = {
@@ -75,6 +77,7 @@ export class PostgresServer implements Server {
       cwd: '/',
       logFile: this.options.logFile,
       detached: this.options.detached ?? false,
+      onSpawn: this.options.onSpawn,
       ready: () => this.answers(),
     });
     await this.createDatabase();

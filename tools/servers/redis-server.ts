@@ -19,6 +19,8 @@ export interface RedisOptions {
   readonly password: string;
   /** True: it runs on when this process ends. Default false. */
   readonly detached?: boolean;
+  /** Called with the process id as soon as the process exists, so that whoever keeps a record has it before it is ready. */
+  readonly onSpawn?: ((pid: number) => void) | undefined;
 }
 
 /** redis-server, or Valkey, which is the same to its clients. */
@@ -61,6 +63,7 @@ export class RedisServer implements Server {
       cwd: dataFolder,
       logFile,
       detached: detached ?? false,
+      onSpawn: this.options.onSpawn,
       ready: async () => (await pingRedis({ host: '127.0.0.1', port: this.port, password })) === 'PONG',
     });
   }

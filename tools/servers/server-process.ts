@@ -37,6 +37,8 @@ export interface ServerProcessOptions {
   readonly logFile: string;
   /** True: it runs on when this process ends. False, the default: it is killed when this process exits. */
   readonly detached?: boolean;
+  /** Called with the process id as soon as the process exists, so that whoever keeps a record has it before it is ready. */
+  readonly onSpawn?: ((pid: number) => void) | undefined;
   readonly uid?: number;
   readonly gid?: number;
   /** Asked again and again until it says true; an error it throws counts as false. */
@@ -72,6 +74,7 @@ export class ServerProcess {
       ...(options.gid === undefined ? {} : { gid: options.gid }),
     });
     closeSync(log);
+    if (child.pid !== undefined) options.onSpawn?.(child.pid);
 
     let ended: string | undefined;
     const killOnExit = () => child.kill('SIGKILL');

@@ -26,6 +26,8 @@ export interface ZookeeperServerOptions {
   readonly ensemble?: { readonly myId: number; readonly peers: readonly ZookeeperPeer[] };
   /** True: it runs on when this process ends. */
   readonly detached?: boolean;
+  /** Called with the process id as soon as the process exists, so that whoever keeps a record has it before it is ready. */
+  readonly onSpawn?: ((pid: number) => void) | undefined;
   readonly name?: string;
   /** Default: zookeeper.log in `dir`. */
   readonly logFile?: string;
@@ -113,6 +115,7 @@ export class ZookeeperServer implements Server {
       cwd: this.#options.dir,
       logFile: this.#options.logFile ?? join(this.#options.dir, 'zookeeper.log'),
       detached: this.#options.detached ?? false,
+      onSpawn: this.#options.onSpawn,
       // "ruok" is answered as soon as the port is open; a mode means that clients are served.
       ready: async () => /^Mode: /m.test(await this.ask('srvr')),
     });

@@ -45,16 +45,17 @@ export class LeaderDuties implements OnApplicationBootstrap {
     const log = this.log.child({ shard: shard.number, epoch });
     const work = new Alarm();
     const suspicion = new Alarm();
-    // A new leader does not know what its predecessor published in its last moments.
+    // A new leader does not know what its predecessor published in its last moments. And what Redis was told while it
+    // was away, or Postgres committed without waiting for the disk before it went down, may be gone.
     let suspicious = true;
     const ringWork = () => work.ring();
-    const redisCameBack = () => {
+    const serverCameBack = () => {
       suspicious = true;
       suspicion.ring();
       work.ring();
     };
-    this.hints.on('work', ringWork).on('listening', ringWork);
-    this.publisher.on('connected', redisCameBack);
+    this.hints.on('work', ringWork).on('listening', serverCameBack);
+    this.publisher.on('connected', serverCameBack);
     log.info('leading');
     try {
       await Promise.all([
@@ -70,8 +71,8 @@ export class LeaderDuties implements OnApplicationBootstrap {
           : []),
       ]);
     } finally {
-      this.hints.off('work', ringWork).off('listening', ringWork);
-      this.publisher.off('connected', redisCameBack);
+      this.hints.off('work', ringWork).off('listening', serverCameBack);
+      this.publisher.off('connected', serverCameBack);
       log.info('no longer leading');
     }
   }

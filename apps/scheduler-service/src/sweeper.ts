@@ -15,8 +15,6 @@ const OVERDUE_MS = 3000;
 const IN_FLIGHT_MS = 250;
 /** Deliveries looked at in one round; feeding keeps the number below this. */
 const SWEEP_LIMIT = 20_000;
-/** Pause between rounds, in milliseconds. */
-export const SWEEP_EVERY_MS = 1000;
 
 @Injectable()
 export class Sweeper {

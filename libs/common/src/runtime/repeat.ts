@@ -9,7 +9,7 @@ export interface RepeatOptions {
   readonly log: Logger;
   /** Cuts the pause between two rounds short. */
   readonly alarm?: Alarm;
-  /** Longest pause after an error, in milliseconds. Default 5000. */
+  /** Longest pause after an error, in milliseconds. Default 1000: heal within a second or so of the cause. */
   readonly maxBackoffMs?: number;
 }
 
@@ -20,7 +20,7 @@ const FIRST_BACKOFF_MS = 100;
  * An error is logged (the first of a row as a warning, its repetitions only for debugging) and doubles the pause.
  */
 export async function repeat(options: RepeatOptions, round: () => Promise<number>): Promise<void> {
-  const { duty, signal, log, alarm = new Alarm(), maxBackoffMs = 5000 } = options;
+  const { duty, signal, log, alarm = new Alarm(), maxBackoffMs = 1000 } = options;
   const backoff = new Alarm();
   let failures = 0;
   while (!signal.aborted) {
