@@ -16,6 +16,7 @@ import { LoggingModule } from '#common/logging/logging.module.js';
 import { DeliveryConsumer } from '#common/queue/delivery-consumer.js';
 import { LeaseClock } from '#common/runtime/lease-clock.js';
 import type { ServiceContext } from '#common/runtime/service.js';
+import { MetricsController } from '#common/telemetry/metrics.controller.js';
 import type { ExecutorEnvironment } from './environment.js';
 import { HandlerRegistry } from './handlers/registry.js';
 import { Heartbeat } from './heartbeat.js';
@@ -46,7 +47,7 @@ export class ExecutorModule implements OnApplicationBootstrap {
         DatabaseModule.register(environment, 'triumvir-executor', log, LOOKUPS_ONLY),
         CoordinationModule.register({ environment, identity, log }),
       ],
-      controllers: [HealthController],
+      controllers: [HealthController, MetricsController],
       providers: [
         Reclaimer,
         {

@@ -12,6 +12,7 @@ import { HealthController, readinessChecks } from '#common/health/health.control
 import { LoggingModule } from '#common/logging/logging.module.js';
 import { DeliveryPublisher } from '#common/queue/delivery-publisher.js';
 import type { ServiceContext } from '#common/runtime/service.js';
+import { MetricsController } from '#common/telemetry/metrics.controller.js';
 import { Capacity } from './capacity.js';
 import type { SchedulerEnvironment } from './environment.js';
 import { Feeder } from './feeder.js';
@@ -32,7 +33,7 @@ export class SchedulerModule implements OnApplicationBootstrap {
         DatabaseModule.register(environment, 'triumvir-scheduler', log, LOOKUPS_ONLY),
         CoordinationModule.register({ environment, identity, log }),
       ],
-      controllers: [HealthController],
+      controllers: [HealthController, MetricsController],
       providers: [
         readinessChecks(
           (prisma: PrismaService, zookeeper: ZookeeperSession, redis: DeliveryPublisher) => [

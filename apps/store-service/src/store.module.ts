@@ -7,6 +7,7 @@ import { PrismaService } from '#common/database/prisma.service.js';
 import { HealthController, readinessChecks } from '#common/health/health.controller.js';
 import { LoggingModule } from '#common/logging/logging.module.js';
 import type { ServiceContext } from '#common/runtime/service.js';
+import { MetricsController } from '#common/telemetry/metrics.controller.js';
 import { ClusterController } from './cluster/cluster.controller.js';
 import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
 import type { StoreEnvironment } from './environment.js';
@@ -34,6 +35,7 @@ export class StoreModule implements OnApplicationBootstrap {
         DeadLettersController,
         ClusterController,
         HealthController,
+        MetricsController,
       ],
       providers: [
         JobService,
