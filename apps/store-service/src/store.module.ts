@@ -10,6 +10,8 @@ import type { ServiceContext } from '#common/runtime/service.js';
 import { ClusterController } from './cluster/cluster.controller.js';
 import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
 import type { StoreEnvironment } from './environment.js';
+import { JobBatchController } from './jobs/job-batch.controller.js';
+import { JobBatchService } from './jobs/job-batch.service.js';
 import { JobTypes } from './jobs/job-types.js';
 import { JobService } from './jobs/job.service.js';
 import { JobsController } from './jobs/jobs.controller.js';
@@ -26,9 +28,16 @@ export class StoreModule implements OnApplicationBootstrap {
         DatabaseModule.register(environment, 'triumvir-store', log),
         CoordinationModule.register({ environment, identity, log }),
       ],
-      controllers: [JobsController, DeadLettersController, ClusterController, HealthController],
+      controllers: [
+        JobBatchController,
+        JobsController,
+        DeadLettersController,
+        ClusterController,
+        HealthController,
+      ],
       providers: [
         JobService,
+        JobBatchService,
         JobTypes,
         // ZooKeeper is not among them: without it the store still takes jobs and answers for them.
         readinessChecks(

@@ -26,15 +26,18 @@ SELECT n.id, n.name, n.type, n.queue, 'scheduled', n.priority,
        coalesce(n.run_at, now() + n.delay_ms * interval '1 millisecond'),
        n.max_attempts, n.timeout_ms, n.retry, n.payload, n.on_lost, n.unique_key`;
 
-/** Submit: stores new jobs. In: one array for each column. Rows: the stored jobs, in no particular order. */
+/** What the database decides about a new job; all else the caller knows. */
+const NEW_JOB_TIMES = `id, run_at AS "runAt", created_at AS "createdAt"`;
+
+/** Submit: stores new jobs. In: one array for each column. Rows: id and times of each, in no particular order. */
 export const INSERT_JOBS = `/* insert_jobs */
 ${STORE_NEW_JOBS}
 FROM ${NEW_JOBS}
-RETURNING ${JOB_COLUMNS}`;
+RETURNING ${NEW_JOB_TIMES}`;
 
 /**
  * Submit with Idempotency-Keys: stores the jobs whose key is new, together with the key.
- * In: the columns, then keys and request hashes. Rows: the stored jobs; one whose key was known is not among them.
+ * In: the columns, then keys and request hashes. Rows: id and times; a job whose key was known is not among them.
  * Keys are taken in their own order, so that two batches which share some wait for each other instead of deadlocking.
  */
 export const INSERT_IDEMPOTENT_JOBS = `/* insert_idempotent_jobs */
@@ -46,7 +49,7 @@ WITH fresh AS (
 )
 ${STORE_NEW_JOBS}
 FROM ${NEW_JOBS} JOIN fresh ON fresh.job_id = n.id
-RETURNING ${JOB_COLUMNS}`;
+RETURNING ${NEW_JOB_TIMES}`;
 
 /** What earlier submissions with these Idempotency-Keys have made. Rows: key, hash of the request, id of the job. */
 export const FIND_IDEMPOTENCY_KEYS = `/* find_idempotency_keys */
