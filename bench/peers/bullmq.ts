@@ -4,6 +4,7 @@ import { Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { monotonicMs } from '../stand/clock.js';
 import { answerCommands } from '../stand/contestant.js';
+import type { DrainPeer } from './drain-peer.js';
 
 const NAME = 'noop';
 const CONCURRENCY = 100;
@@ -27,7 +28,8 @@ const commands = {
       );
     }
     // Filling makes Redis rewrite its file in the background; that is not part of the drain.
-    while (/aof_rewrite_(in_progress|scheduled):1/.test(await connection.info('persistence'))) await pause(50);
+    while (/aof_rewrite_(in_progress|scheduled):1/.test(await connection.info('persistence')))
+      await pause(50);
   },
 
   /** From the start of the first job until the last one's end is recorded in Redis. */
@@ -56,7 +58,6 @@ const commands = {
     await worker.close();
     return { seconds, executions };
   },
-};
+} satisfies DrainPeer;
 
-export type BullMqPeer = typeof commands;
 answerCommands(commands);

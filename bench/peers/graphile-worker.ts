@@ -7,6 +7,7 @@ import { Logger, makeWorkerUtils, run, type Runner, type TaskList } from 'graphi
 import pg from 'pg';
 import { monotonicMs } from '../stand/clock.js';
 import { answerCommands } from '../stand/contestant.js';
+import type { DrainPeer } from './drain-peer.js';
 
 const connectionString = process.env['DATABASE_URL'] ?? '';
 const FILL_BATCH = 5000;
@@ -77,7 +78,7 @@ const commands = {
   async stop() {
     await server?.stop();
   },
-};
+} satisfies DrainPeer;
 
 async function left(): Promise<number> {
   const { rows } = await pool.query<{ left: number }>(

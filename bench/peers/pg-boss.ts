@@ -5,6 +5,7 @@
 import PgBoss from 'pg-boss';
 import { monotonicMs } from '../stand/clock.js';
 import { answerCommands } from '../stand/contestant.js';
+import type { DrainPeer } from './drain-peer.js';
 
 const QUEUE = 'noop';
 const BATCH = 1000;
@@ -44,7 +45,7 @@ const commands = {
       const size = Math.min(BATCH, count - filled);
       await boss.insert(
         QUEUE,
-        Array.from({ length: size }, () => ({ data: {} })),
+        Array.from({ length: size }, () => ({ name: QUEUE, data: {} })),
       );
     }
   },
@@ -56,7 +57,6 @@ const commands = {
     await Promise.all(Array.from({ length: LOOPS }, drainLoop));
     return { seconds: (monotonicMs() - startedMs) / 1000, executions };
   },
-};
+} satisfies DrainPeer;
 
-export type PgBossPeer = typeof commands;
 answerCommands(commands);

@@ -18,8 +18,7 @@ interface Request {
 }
 
 type Reply =
-  | { readonly id: number; readonly result: unknown }
-  | { readonly id: number; readonly error: string };
+  { readonly id: number; readonly result: unknown } | { readonly id: number; readonly error: string };
 
 /** Called by the process that is driven. */
 export function answerCommands(commands: Commands): void {
@@ -40,10 +39,7 @@ export function answerCommands(commands: Commands): void {
 /** A process that is driven, seen from the benchmark. */
 export class Contestant<Known extends Commands> {
   #lastId = 0;
-  readonly #waiting = new Map<
-    number,
-    { resolve: (result: never) => void; reject: (error: Error) => void }
-  >();
+  readonly #waiting = new Map<number, { resolve: (result: never) => void; reject: (error: Error) => void }>();
   readonly #killOnExit = () => this.child.kill('SIGKILL');
 
   private constructor(
@@ -74,7 +70,12 @@ export class Contestant<Known extends Commands> {
     const logFile = join(folder, `${script.replaceAll(/\W/g, '-')}.log`);
     const log = openSync(logFile, 'a');
     const child = fork(join(ROOT, 'dist', 'bench', script), {
-      env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/', NODE_ENV: 'production', ...env },
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        HOME: process.env['HOME'] ?? '/',
+        NODE_ENV: 'production',
+        ...env,
+      },
       stdio: ['ignore', log, log, 'ipc'],
       execArgv: ['--enable-source-maps'],
     });
@@ -95,10 +96,12 @@ export class Contestant<Known extends Commands> {
         () => reject(new Error(`${command}: no answer within ${withinMs} ms (${this.logFile})`)),
         withinMs,
       );
-      const settle = <Value>(action: (value: Value) => void) => (value: Value) => {
-        clearTimeout(timer);
-        action(value);
-      };
+      const settle =
+        <Value>(action: (value: Value) => void) =>
+        (value: Value) => {
+          clearTimeout(timer);
+          action(value);
+        };
       this.#waiting.set(id, { resolve: settle(resolve), reject: settle(reject) });
       this.child.send({ id, command, argument } satisfies Request);
     });

@@ -68,7 +68,12 @@ const FILL_MS_A_JOB = 0.04;
  * Stores jobs that all become due at one instant in the near future, and readies the database until then: the starting
  * gun. @returns that instant, in milliseconds since the epoch
  */
-export async function loadGun(trio: Trio, count: number, type: string, payload: object = {}): Promise<number> {
+export async function loadGun(
+  trio: Trio,
+  count: number,
+  type: string,
+  payload: object = {},
+): Promise<number> {
   const runAtMs = Date.now() + FILL_MS + count * FILL_MS_A_JOB;
   await storeJobs(trio, { count, type, payload, runAtMs });
   await settle(trio.databaseUrl);

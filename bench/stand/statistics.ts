@@ -20,5 +20,8 @@ export function median(values: readonly number[]): number {
 /** The longest time between two neighbours. */
 export function longestGap(moments: readonly number[]): number {
   const sorted = moments.toSorted((a, b) => a - b);
-  return sorted.reduce((longest, moment, index) => Math.max(longest, moment - (sorted[index - 1] ?? moment)), 0);
+  return sorted.reduce(
+    (longest, moment, index) => Math.max(longest, moment - (sorted[index - 1] ?? moment)),
+    0,
+  );
 }

@@ -58,10 +58,7 @@ export class Trio {
     process.once('exit', this.#killOnExit);
   }
 
-  static async start(
-    servers: Servers,
-    { counts = {}, env = {}, database }: TrioOptions = {},
-  ): Promise<Trio> {
+  static async start(servers: Servers, { counts = {}, env = {}, database }: TrioOptions = {}): Promise<Trio> {
     const folder = mkdtempSync(join(servers.folder, 'trio-'));
     mkdirSync(join(folder, 'executions'));
     const used = database ?? (await servers.createDatabase('triumvir'));
