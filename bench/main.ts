@@ -9,6 +9,9 @@ import { renderTable, type Outcome } from './report/table.js';
 import { MEASUREMENTS } from './rows/all.js';
 import { Servers } from './stand/servers.js';
 
+/** No row may hang: each of its waits is bounded, and this bounds whatever was forgotten. */
+const ROW_WITHIN_MS = { quick: 3 * 60_000, usual: 15 * 60_000, full: 90 * 60_000 };
+
 async function main(options: Options): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'triumvir-bench-'));
   const servers = await Servers.start(folder);
@@ -19,9 +22,14 @@ async function main(options: Options): Promise<number> {
     for (const measurement of options.measurements) {
       const startedMs = performance.now();
       const say = (text: string) => process.stdout.write(`${measurement.name.padEnd(10)} ${text}\n`);
+      const watchdog = setTimeout(() => {
+        say('hangs; the benchmark is given up');
+        process.exit(1);
+      }, ROW_WITHIN_MS[options.scale]);
       const result = await measurement
         .measure({ servers, runs: options.runs, scale: options.scale, say })
         .catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
+      clearTimeout(watchdog);
       if (result instanceof Error) say(result.stack ?? result.message);
       say(`took ${Math.round((performance.now() - startedMs) / 1000)} s`);
       outcomes.push({ measurement, result });

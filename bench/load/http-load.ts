@@ -38,7 +38,8 @@ async function post(load: Load): Promise<LoadReport> {
   const connections = await Promise.all(
     Array.from({ length: load.connections }, () => HttpConnection.open(url, request)),
   );
-  const times: number[][] = [];
+  /** By window; one in which nothing was answered has none. */
+  const times: (number[] | undefined)[] = [];
   const startedMs = performance.now();
   const pace = pacer(load.rate, startedMs);
   try {

@@ -19,14 +19,15 @@ await utils.migrate();
 
 let executions = 0;
 let firstStartMs = Number.NaN;
-let onStart: (() => void) | undefined;
+/** Called at the start of each job, with how many have started. */
+let onStart: (executions: number) => void = () => undefined;
 let server: Runner | undefined;
 
 const taskList: TaskList = {
   noop: () => {
     if (executions === 0) firstStartMs = monotonicMs();
     executions += 1;
-    onStart?.();
+    onStart(executions);
   },
 };
 
@@ -44,6 +45,9 @@ const commands = {
   /** From the start of the first job until none is left in Postgres. */
   async drain(count: number) {
     executions = 0;
+    const allStarted = new Promise<void>((resolve) => {
+      onStart = (started) => started === count && resolve();
+    });
     const runner = await run({
       connectionString,
       logger,
@@ -54,7 +58,8 @@ const commands = {
         worker: { localQueue: { size: 1000 }, completeJobBatchDelay: 10, failJobBatchDelay: 10 },
       },
     });
-    while (executions < count || (await left()) > 0) await pause(executions < count ? 1 : 5);
+    await allStarted;
+    while (await anyLeft()) await pause(5);
     const seconds = (monotonicMs() - firstStartMs) / 1000;
     await runner.stop();
     return { seconds, executions };
@@ -80,11 +85,11 @@ const commands = {
   },
 } satisfies DrainPeer;
 
-async function left(): Promise<number> {
-  const { rows } = await pool.query<{ left: number }>(
-    'SELECT EXISTS (SELECT FROM graphile_worker._private_jobs)::int AS left',
+async function anyLeft(): Promise<boolean> {
+  const { rows } = await pool.query<{ left: boolean }>(
+    'SELECT EXISTS (SELECT FROM graphile_worker._private_jobs) AS left',
   );
-  return rows[0]?.left ?? 0;
+  return rows[0]?.left === true;
 }
 
 export type GraphileWorker = typeof commands;

@@ -88,8 +88,8 @@ async function ourTurn({ servers, scale }: Context): Promise<number> {
   const trio = await Trio.start(servers);
   let rate: number;
   try {
-    await drainOnce(trio, WARM_UP[scale]);
-    rate = await drainOnce(trio, JOBS[scale]);
+    await drainOnce(trio.db, WARM_UP[scale]);
+    rate = await drainOnce(trio.db, JOBS[scale]);
   } catch (error) {
     await trio.stop();
     throw error;

@@ -44,7 +44,9 @@ export const latency: Measurement = {
       await block(WARM_UP);
       for (let run = 0; run < runs; run += 1) await block(size);
       const startedMs = new Map(
-        (await stampsOf(trio, submitted.length, 10_000)).map(({ id, monotonicMs }) => [id, monotonicMs]),
+        (await stampsOf(trio.db, { count: submitted.length, withinMs: 10_000 })).map(
+          ({ id, monotonicMs }) => [id, monotonicMs],
+        ),
       );
       const ours = submitted.map(({ id, sentMs }) => (startedMs.get(id) ?? Number.NaN) - sentMs);
       const figures = { ours: summary(ours.slice(WARM_UP)), theirs: summary(theirs.slice(WARM_UP)) };

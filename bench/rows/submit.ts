@@ -72,6 +72,6 @@ export const submit: Measurement = {
 
 /** @throws unless Postgres holds exactly as many jobs as were answered */
 async function checkStored(trio: Trio, answered: number): Promise<void> {
-  const [row] = await trio.query<{ stored: number }>('SELECT count(*)::int AS stored FROM jobs');
+  const [row] = await trio.db.query<{ stored: number }>('SELECT count(*)::int AS stored FROM jobs');
   if (row?.stored !== answered) throw new Error(`${answered} were answered, ${row?.stored} are stored`);
 }

@@ -4,9 +4,8 @@
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import pg from 'pg';
 import { endAll } from '#tools/ending.js';
-import { signal } from '#tools/process-identity.js';
+import { isAlive, signal } from '#tools/process-identity.js';
 import { ROOT } from '#tools/root.js';
 import { freePort } from '#tools/servers/server-process.js';
 import {
@@ -17,6 +16,7 @@ import {
   type ServiceKind,
 } from '#tools/services.js';
 import type { Database, Servers } from './servers.js';
+import { Session } from './session.js';
 
 export interface TrioOptions {
   /** How many of each; default 1. */
@@ -33,11 +33,10 @@ export const SLOTS = 50;
 const HANDLERS = join(ROOT, 'dist', 'bench', 'handlers');
 const READY_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 10_000;
-const QUERY_WITHIN_MS = 120_000;
 
 export class Trio {
   readonly #services: LaunchedService[] = [];
-  readonly #pool: pg.Pool;
+  readonly db: Session;
   /** Nothing outlives a run that breaks off. */
   readonly #killOnExit = () => this.#services.forEach((service) => signal(service, 'SIGKILL'));
 
@@ -47,14 +46,7 @@ export class Trio {
     private readonly folder: string,
     private readonly env: Readonly<Record<string, string>>,
   ) {
-    this.#pool = new pg.Pool({
-      connectionString: database.url,
-      max: 2,
-      application_name: 'bench',
-      query_timeout: QUERY_WITHIN_MS,
-    });
-    // A connection that is cut while idle is replaced at the next query.
-    this.#pool.on('error', () => undefined);
+    this.db = new Session(database.url);
     process.once('exit', this.#killOnExit);
   }
 
@@ -92,22 +84,18 @@ export class Trio {
     }
   }
 
-  get databaseUrl(): string {
-    return this.database.url;
-  }
-
   /** Where the API is. */
   get url(): string {
     return `http://127.0.0.1:${this.of('store')[0]?.port ?? 0}`;
   }
 
-  of(kind: ServiceKind): LaunchedService[] {
-    return this.#services.filter((service) => service.kind === kind);
+  /** Every service that was started and has not been ended by the row itself. */
+  get running(): LaunchedService[] {
+    return this.#services.filter((service) => isAlive(service));
   }
 
-  async query<Row extends object>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
-    const result = await this.#pool.query<Row>(sql, parameters.length === 0 ? undefined : [...parameters]);
-    return result.rows;
+  of(kind: ServiceKind): LaunchedService[] {
+    return this.#services.filter((service) => service.kind === kind);
   }
 
   /** Starts one more and waits until it is ready. */
@@ -121,7 +109,7 @@ export class Trio {
   async stop(): Promise<number> {
     await endAll(this.#services, 'SIGTERM', STOP_WITHIN_MS);
     process.off('exit', this.#killOnExit);
-    await this.#pool.end();
+    await this.db.close();
     if (this.ownsDatabase) await this.database.drop();
     const folder = join(this.folder, 'executions');
     const counts = readdirSync(folder).map((file) => Number(readFileSync(join(folder, file), 'utf8')));
