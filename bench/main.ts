@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { complain } from '#tools/screen.js';
-import { parseOptions, type Options } from './options.js';
+import { parseOptions, USAGE, type Options } from './options.js';
 import { isMet } from './report/result.js';
 import { renderTable, type Outcome } from './report/table.js';
 import { MEASUREMENTS } from './rows/all.js';
@@ -68,7 +68,9 @@ try {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     // Whatever was started ends in the exit handlers of those who started it.
     process.on(signal, () => process.exit(130));
-  process.exitCode = await main(parseOptions(process.argv.slice(2), MEASUREMENTS));
+  const options = parseOptions(process.argv.slice(2), MEASUREMENTS);
+  if (options === 'help') process.stdout.write(`${USAGE}\n`);
+  else process.exitCode = await main(options);
 } catch (error) {
   complain(error);
   process.exitCode = error instanceof Error && error.name === 'PlainError' ? 2 : 1;

@@ -21,8 +21,8 @@ export const USAGE = `npm run bench -- [NAME...] [--runs N] [--quick | --full] [
 
 BENCH_CPU_PROFILES=folder: every service leaves a CPU profile there.`;
 
-/** @throws PlainError that says what is wrong with the command line */
-export function parseOptions(args: readonly string[], known: readonly Measurement[]): Options {
+/** @returns what was asked for. @throws PlainError that says what is wrong with the command line */
+export function parseOptions(args: readonly string[], known: readonly Measurement[]): Options | 'help' {
   let parsed;
   try {
     parsed = parseArgs({
@@ -33,12 +33,14 @@ export function parseOptions(args: readonly string[], known: readonly Measuremen
         quick: { type: 'boolean', default: false },
         full: { type: 'boolean', default: false },
         json: { type: 'string' },
+        help: { type: 'boolean', default: false },
       },
     });
   } catch (error) {
     throw new PlainError(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
   }
   const { values, positionals } = parsed;
+  if (values.help) return 'help';
   const unknown = positionals.filter((name) => !known.some((measurement) => measurement.name === name));
   if (unknown.length > 0) {
     const names = known.map(({ name }) => name).join(', ');

@@ -86,15 +86,14 @@ export const drain: Measurement = {
 
 async function ourTurn({ servers, scale }: Context): Promise<number> {
   const trio = await Trio.start(servers);
-  let rate: number;
+  let rate = Number.NaN;
+  let executions = 0;
   try {
     await drainOnce(trio.db, WARM_UP[scale]);
     rate = await drainOnce(trio.db, JOBS[scale]);
-  } catch (error) {
-    await trio.stop();
-    throw error;
+  } finally {
+    executions = await trio.stop();
   }
-  const executions = await trio.stop();
   const expected = WARM_UP[scale] + JOBS[scale];
   if (executions !== expected) throw new Error(`${executions} executions of ${expected} jobs`);
   return rate;

@@ -3,13 +3,13 @@
  * and latency of the last ten seconds are held against those of the first ten.
  */
 import type { HttpLoad, LoadReport } from '../load/http-load.js';
-import { megabytes, milliseconds, perSecond } from '../report/result.js';
+import { megabytes, milliseconds, perSecond, type Result } from '../report/result.js';
 import { Contestant } from '../stand/contestant.js';
-import { memoryBytes } from '../stand/machine.js';
 import { median } from '../stand/statistics.js';
 import { Trio } from '../stand/trio.js';
 import { untilDrained } from './drain-once.js';
-import type { Context, Measurement } from './measurement.js';
+import type { Context, Measurement, Scale } from './measurement.js';
+import { sampledEverySecond, type Sample } from './sampler.js';
 
 const CONNECTIONS = 64;
 /** Above the goal, so that reaching it is not a matter of rounding. */
@@ -19,13 +19,7 @@ const SECONDS = { quick: 6, usual: 60, full: 60 };
 const WARM_UP_SECONDS = { quick: 2, usual: 15, full: 15 };
 /** What "the first and the last ten seconds" are. */
 const WINDOW_SECONDS = { quick: 2, usual: 10, full: 10 };
-const SAMPLE_EVERY_MS = 1000;
 const BODY = JSON.stringify({ type: 'noop', payload: {} });
-
-interface Sample {
-  readonly backlog: number;
-  readonly memory: number;
-}
 
 export const pipeline: Measurement = {
   name: 'pipeline',
@@ -33,9 +27,12 @@ export const pipeline: Measurement = {
   async measure({ servers, scale, say }: Context) {
     const trio = await Trio.start(servers);
     const load = Contestant.start<HttpLoad>('load/http-load.js', servers.folder);
+    let submitted = 0;
+    let executions = 0;
+    let result: Result;
     try {
-      const post = (seconds: number) =>
-        load.call('post', {
+      const post = async (seconds: number) => {
+        const report = await load.call('post', {
           url: `${trio.url}/api/v1/jobs`,
           body: BODY,
           connections: CONNECTIONS,
@@ -44,23 +41,25 @@ export const pipeline: Measurement = {
           status: 201,
           windowSeconds: WINDOW_SECONDS[scale],
         });
-      const warmUp = await post(WARM_UP_SECONDS[scale]);
-      const before = await finished(trio);
-      const sampler = sampleEverySecond(trio);
-      const report = await post(SECONDS[scale]);
-      const drained = (await finished(trio)) - before;
-      const samples = await sampler.stop();
+        submitted += report.answered;
+        return report;
+      };
+      await post(WARM_UP_SECONDS[scale]);
+      const before = await succeeded(trio);
+      const { value: report, samples } = await sampledEverySecond(trio, () => post(SECONDS[scale]));
+      const drained = (await succeeded(trio)) - before;
       await untilDrained(trio.db, 60_000);
-      const total = warmUp.answered + report.answered;
-      const ended = await finished(trio);
-      if (ended !== total) throw new Error(`${total} jobs were submitted, ${ended} have succeeded`);
+      const ended = await succeeded(trio);
+      if (ended !== submitted) throw new Error(`${submitted} jobs were submitted, ${ended} have succeeded`);
       const rate = Math.min(drained, report.answered) / report.seconds;
       say(`${perSecond(rate)}; ${samples.map(({ backlog }) => backlog).join(' ')} waiting, second by second`);
-      return resultOf(rate, report, samples, WINDOW_SECONDS[scale], SECONDS[scale]);
+      result = resultOf(rate, report, samples, scale);
     } finally {
       await load.stop();
-      await trio.stop();
+      executions = await trio.stop();
     }
+    if (executions !== submitted) throw new Error(`${executions} executions of ${submitted} jobs`);
+    return result;
   },
 };
 
@@ -68,12 +67,12 @@ function resultOf(
   rate: number,
   { windows, seconds }: LoadReport,
   samples: readonly Sample[],
-  windowSeconds: number,
-  plannedSeconds: number,
-) {
+  scale: Scale,
+): Result {
+  const windowSeconds = WINDOW_SECONDS[scale];
   const first = samples.slice(0, windowSeconds);
   const last = samples.slice(-windowSeconds);
-  const lastWindow = windows[Math.round(plannedSeconds / windowSeconds) - 1];
+  const lastWindow = windows[SECONDS[scale] / windowSeconds - 1];
   const [firstWindow] = windows;
   if (firstWindow === undefined || lastWindow === undefined) throw new Error('nothing was answered');
   const backlog = [first, last].map((part) => median(part.map((sample) => sample.backlog)));
@@ -112,34 +111,9 @@ function resultOf(
   };
 }
 
-async function finished(trio: Trio): Promise<number> {
+async function succeeded(trio: Trio): Promise<number> {
   const [row] = await trio.db.query<{ count: number }>(
     `SELECT count(*)::int AS count FROM jobs WHERE state = 'succeeded'`,
   );
   return row?.count ?? 0;
-}
-
-function sampleEverySecond(trio: Trio): { stop: () => Promise<Sample[]> } {
-  const samples: Sample[] = [];
-  let underway = Promise.resolve();
-  const timer = setInterval(() => {
-    underway = sample(trio).then((taken) => void samples.push(taken));
-  }, SAMPLE_EVERY_MS);
-  return {
-    stop: async () => {
-      clearInterval(timer);
-      await underway;
-      return samples;
-    },
-  };
-}
-
-async function sample(trio: Trio): Promise<Sample> {
-  const [row] = await trio.db.query<{ backlog: number }>(
-    `SELECT ((SELECT count(*) FROM jobs WHERE state = 'scheduled' AND queue = 'default')
-           + (SELECT count(*) FROM jobs WHERE state = 'queued' AND queue = 'default')
-           + (SELECT count(*) FROM jobs WHERE state = 'running'))::int AS backlog`,
-  );
-  const memory = trio.running.reduce((sum, { pid }) => sum + memoryBytes(pid), 0);
-  return { backlog: row?.backlog ?? Number.NaN, memory };
 }
