@@ -15,6 +15,9 @@ const ROW_WITHIN_MS = { quick: 3 * 60_000, usual: 15 * 60_000, full: 90 * 60_000
 async function main(options: Options): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'triumvir-bench-'));
   const servers = await Servers.start(folder);
+  // After the servers' own exit handlers have ended them. What they stored is worth nothing; the logs may be.
+  let failed = true;
+  process.once('exit', () => tidy(folder, failed));
   const outcomes: Outcome[] = [];
   try {
     const machine = `${availableParallelism()} cores, Node ${process.version}; ${await servers.describe()}`;
@@ -39,11 +42,15 @@ async function main(options: Options): Promise<number> {
   } finally {
     await servers.stop();
   }
-  const failed = outcomes.some(({ result }) => result instanceof Error);
-  // The logs say why; they are no use otherwise.
-  if (failed) process.stdout.write(`logs: ${folder}\n`);
-  else rmSync(folder, { recursive: true, force: true });
+  failed = outcomes.some(({ result }) => result instanceof Error);
   return failed ? 1 : 0;
+}
+
+/** Deletes what a run has left on the disk. The logs of one that failed stay, and it is said where. */
+function tidy(folder: string, keepLogs: boolean): void {
+  const parts = keepLogs ? ['postgres', 'redis', 'zookeeper'].map((part) => join(folder, part)) : [folder];
+  for (const part of parts) rmSync(part, { recursive: true, force: true, maxRetries: 3 });
+  if (keepLogs) process.stdout.write(`logs: ${folder}\n`);
 }
 
 function notes(outcomes: readonly Outcome[]): string {

@@ -62,7 +62,7 @@ export const scale: Measurement = {
       })),
       peers: [],
       verdicts: summaries.flatMap(({ executors, rate, busy }): Verdict[] =>
-        busy >= FULL_CPU
+        busy >= FULL_CPU && executors > 1
           ? []
           : [
               {
