@@ -8,7 +8,7 @@ import { DatabaseModule } from '#common/database/database.module.js';
 import { ExecutorRepository, type ExecutorRegistration } from '#common/database/executor.repository.js';
 import { JobTypeRepository } from '#common/database/job-type.repository.js';
 import { HintListener, Notifier } from '#common/database/notifications.js';
-import { PrismaService } from '#common/database/prisma.service.js';
+import { LOOKUPS_ONLY, PrismaService } from '#common/database/prisma.service.js';
 import { QueueRepository } from '#common/database/queue.repository.js';
 import { RunRepository } from '#common/database/run.repository.js';
 import { HealthController, readinessChecks } from '#common/health/health.controller.js';
@@ -43,7 +43,7 @@ export class ExecutorModule implements OnApplicationBootstrap {
       module: ExecutorModule,
       imports: [
         LoggingModule.register(log),
-        DatabaseModule.register(environment, 'triumvir-executor', log),
+        DatabaseModule.register(environment, 'triumvir-executor', log, LOOKUPS_ONLY),
         CoordinationModule.register({ environment, identity, log }),
       ],
       controllers: [HealthController],

@@ -54,7 +54,11 @@ export class LeaderDuties implements OnApplicationBootstrap {
       suspicion.ring();
       work.ring();
     };
-    this.hints.on('work', ringWork).on('listening', serverCameBack);
+    const lookAnew = () => {
+      this.feeder.lookBack();
+      work.ring();
+    };
+    this.hints.on('work', ringWork).on('queues', lookAnew).on('listening', serverCameBack);
     this.publisher.on('connected', serverCameBack);
     log.info('leading');
     try {
@@ -63,7 +67,7 @@ export class LeaderDuties implements OnApplicationBootstrap {
         repeat({ duty: 'sweep', signal, log, alarm: suspicion }, async () => {
           const swept = await this.sweeper.sweep(term, shard, suspicious);
           suspicious = false;
-          if (swept > 0) work.ring();
+          if (swept > 0) lookAnew();
           return SWEEP_EVERY_MS;
         }),
         ...(shard.number === 0
@@ -71,7 +75,7 @@ export class LeaderDuties implements OnApplicationBootstrap {
           : []),
       ]);
     } finally {
-      this.hints.off('work', ringWork).off('listening', serverCameBack);
+      this.hints.off('work', ringWork).off('queues', lookAnew).off('listening', serverCameBack);
       this.publisher.off('connected', serverCameBack);
       log.info('no longer leading');
     }
