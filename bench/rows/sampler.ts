@@ -1,10 +1,11 @@
 /** Looks every second at how many jobs wait and how much memory the services hold, while something else goes on. */
 import { setTimeout as pause } from 'node:timers/promises';
+import { countUnfinished } from '../stand/jobs.js';
 import { memoryBytes } from '../stand/machine.js';
 import type { Trio } from '../stand/trio.js';
 
 export interface Sample {
-  /** Jobs that are due, handed over or running. */
+  /** Jobs that wait, have been handed over, or run. */
   readonly backlog: number;
   /** Of all services together, in bytes. */
   readonly memory: number;
@@ -38,11 +39,6 @@ export async function sampledEverySecond<Value>(
 }
 
 async function sample(trio: Trio): Promise<Sample> {
-  const [row] = await trio.db.query<{ backlog: number }>(
-    `SELECT ((SELECT count(*) FROM jobs WHERE state = 'scheduled' AND queue = 'default')
-           + (SELECT count(*) FROM jobs WHERE state = 'queued' AND queue = 'default')
-           + (SELECT count(*) FROM jobs WHERE state = 'running'))::int AS backlog`,
-  );
   const memory = trio.running.reduce((sum, { pid }) => sum + memoryBytes(pid), 0);
-  return { backlog: row?.backlog ?? Number.NaN, memory };
+  return { backlog: await countUnfinished(trio.db), memory };
 }
