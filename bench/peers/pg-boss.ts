@@ -1,5 +1,5 @@
 /**
- * pg-boss, with the way of working that was fastest here: several loops that fetch 1,000 jobs and complete them in one
+ * pg-boss, with the way of working that was fastest here: two loops that fetch 1,000 jobs and complete them in one
  * statement. Its own `work` looks for jobs twice a second at most, whatever waits.
  */
 import PgBoss from 'pg-boss';
@@ -9,7 +9,7 @@ import type { DrainPeer } from './drain-peer.js';
 
 const QUEUE = 'noop';
 const BATCH = 1000;
-const LOOPS = 4;
+const LOOPS = 2;
 
 const boss = new PgBoss({
   connectionString: process.env['DATABASE_URL'] ?? '',
