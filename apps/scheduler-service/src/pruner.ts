@@ -1,4 +1,4 @@
-/** Prunes: deletes finished jobs that retention no longer keeps, a little at a time. */
+/** Prunes: deletes finished jobs, and entries of the ledger, that retention no longer keeps, a little at a time. */
 import { Injectable } from '@nestjs/common';
 import type { Term } from '#common/coordination/leader-election.js';
 import { PruneRepository, type Retention } from '#common/database/prune.repository.js';
@@ -29,6 +29,7 @@ export class Pruner {
     }
     this.#from = step.lastId ?? BEFORE_ALL;
     const keys = await this.repository.pruneIdempotencyKeys(term, STEP);
-    return step.lastId === null && keys < STEP ? ROUND_PAUSE_MS : STEP_PAUSE_MS;
+    const occurrences = await this.repository.pruneOccurrences(term, this.retention.occurrencesMs, STEP);
+    return step.lastId === null && keys < STEP && occurrences < STEP ? ROUND_PAUSE_MS : STEP_PAUSE_MS;
   }
 }
