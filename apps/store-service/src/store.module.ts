@@ -13,6 +13,8 @@ import type { StoreEnvironment } from './environment.js';
 import { JobTypes } from './jobs/job-types.js';
 import { JobService } from './jobs/job.service.js';
 import { JobsController } from './jobs/jobs.controller.js';
+import { ScheduleService } from './schedules/schedule.service.js';
+import { SchedulesController } from './schedules/schedules.controller.js';
 
 @Module({})
 export class StoreModule implements OnApplicationBootstrap {
@@ -26,9 +28,16 @@ export class StoreModule implements OnApplicationBootstrap {
         DatabaseModule.register(environment, 'triumvir-store', log),
         CoordinationModule.register({ environment, identity, log }),
       ],
-      controllers: [JobsController, DeadLettersController, ClusterController, HealthController],
+      controllers: [
+        JobsController,
+        SchedulesController,
+        DeadLettersController,
+        ClusterController,
+        HealthController,
+      ],
       providers: [
         JobService,
+        ScheduleService,
         JobTypes,
         // ZooKeeper is not among them: without it the store still takes jobs and answers for them.
         readinessChecks(

@@ -66,8 +66,22 @@ const NICKNAMES: Readonly<Record<string, string>> = {
 
 const LONGEST = 256;
 
+/** Reading takes longer than finding the next due time, and thousands of schedules share few expressions. */
+const known = new Map<string, CronExpression>();
+const MAX_KNOWN = 1000;
+
 /** @throws CronSyntaxError */
 export function parseCron(text: string): CronExpression {
+  let cron = known.get(text);
+  if (cron === undefined) {
+    cron = readCron(text);
+    if (known.size >= MAX_KNOWN) known.clear();
+    known.set(text, cron);
+  }
+  return cron;
+}
+
+function readCron(text: string): CronExpression {
   if (text.length > LONGEST) throw new CronSyntaxError(`must have at most ${LONGEST} characters`);
   const fields = fieldsOf(text.trim());
   const [second = '', minute = '', hour = '', day = '', month = '', weekday = ''] = fields;

@@ -56,6 +56,9 @@ export interface Timetable {
 /** JavaScript's and Postgres' dates go on, but four digits of a year are all that ISO 8601 promises to everybody. */
 const END_OF_TIME = Date.UTC(10_000, 0);
 
+/** No wall clock is farther from UTC than this, before and after any change. */
+const FARTHEST_MS = 2 * 86_400_000;
+
 /** Gives the first due time after an instant, or null when there is none. */
 export type NextDue = (after: number) => DueTime | null;
 
@@ -130,7 +133,9 @@ function nextCronTime(
     }
     // No zone makes a date possible that the calendar does not have.
     if (wallClock === null) return null;
-    from = end;
+    // Nothing fits until then, so no gap or fold on the way matters. (Not from within a period: the fold at its end may go
+    // back behind the place where the search began.)
+    from = from === start ? Math.max(end, wallClock - FARTHEST_MS) : end;
   }
   return null;
 }
