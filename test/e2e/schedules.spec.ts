@@ -330,7 +330,7 @@ describe('with two schedulers', () => {
     expect(jobs.map(({ id }) => id).toSorted()).toEqual(
       entries
         .flat()
-        .map(({ jobId }) => jobId)
+        .map(({ jobId }) => jobId ?? '')
         .toSorted(),
     );
     expect(jobs.every(({ state, attempt }) => state === 'succeeded' && attempt === 1)).toBe(true);
