@@ -1,5 +1,6 @@
 /** T1: what the feeder's claim takes, in which order, and what stops it. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { NOTHING_CLAIMED } from '#common/domain/claim-positions.js';
 import type { Fence } from '#common/database/leader-epochs.js';
 import { uniqueName } from '../support/environment.js';
 import { LONG_AGO, TestStore } from './support/database.js';
@@ -17,7 +18,7 @@ beforeEach(() => {
   queue = uniqueName('queue');
 });
 
-const claim = (room: number, fence = leader) => store.feed.claimDue(fence, new Map([[queue, room]]));
+const claim = (room: number, fence = leader) => store.claim(fence, { [queue]: room });
 function ids(claimed: Awaited<ReturnType<typeof claim>>): string[] {
   if (claimed === 'fenced') throw new Error('was fenced');
   return claimed.map(({ id }) => id);
@@ -25,7 +26,7 @@ function ids(claimed: Awaited<ReturnType<typeof claim>>): string[] {
 
 test('a due job is handed over once: queued, with the next delivery', async () => {
   const { id } = await store.submit({ queue });
-  expect(await claim(10)).toEqual([{ id, delivery: 1, type: 'test', queue }]);
+  expect(await claim(10)).toMatchObject([{ id, delivery: 1, type: 'test', queue, priority: 5 }]);
   expect(await store.job(id)).toMatchObject({ state: 'queued', delivery: 1, attempt: 0 });
   expect((await store.job(id)).queuedAt).toBeInstanceOf(Date);
   expect(await claim(10)).toEqual([]);
@@ -55,13 +56,7 @@ test('each queue gets no more than its room, and queues that were not asked for 
   const third = uniqueName('queue');
   for (let n = 0; n < 4; n += 1)
     for (const name of [queue, other, third]) await store.submit({ queue: name, priority: n });
-  const claimed = await store.feed.claimDue(
-    leader,
-    new Map([
-      [queue, 3],
-      [other, 1],
-    ]),
-  );
+  const claimed = await store.claim(leader, { [queue]: 3, [other]: 1 });
   const queues = claimed === 'fenced' ? [] : claimed.map((job) => job.queue);
   expect(queues.toSorted()).toEqual([queue, queue, queue, other].toSorted());
   expect(await claim(0)).toEqual([]);
@@ -102,26 +97,51 @@ test('a claim and the next epoch never both win: what a stale leader claims was 
   }
 });
 
-test('the depth of a queue counts what is handed over, and tells when the next job is due', async () => {
-  const queues = [queue, uniqueName('empty')];
-  for (const name of queues) await store.prisma.query(`INSERT INTO queues (name) VALUES ($1)`, name);
-  for (let n = 0; n < 3; n += 1) await store.submit({ queue });
-  await store.submit({ queue, runAt: new Date(Date.now() + 3_600_000) });
-  await claim(2);
-  const depthOf = async (name: string) =>
-    (await store.feed.depths({ number: 0, of: 1 })).find((depth) => depth.queue === name);
-  expect(await depthOf(queue)).toMatchObject({ depth: 2 });
-  expect((await depthOf(queue))?.nextDueInMs).toBeLessThan(0);
+test('the next due time is that of the first job that waits, in any of the queues', async () => {
+  const queues = [
+    { queue, room: 0 },
+    { queue: uniqueName('other'), room: 0 },
+  ];
+  const nextDue = async () => Number(await store.feed.nextDueInMs(leader, queues));
+  expect(await store.feed.nextDueInMs(leader, queues)).toBeNull();
+  await store.submit({ queue, runAt: null, delayMs: 7_200_000, priority: 0 });
+  await store.submit({ queue: queues[1]?.queue ?? '', runAt: null, delayMs: 3_600_000 });
+  expect(await nextDue()).toBeGreaterThan(3_500_000);
+  expect(await nextDue()).toBeLessThanOrEqual(3_600_000);
+  await store.submit({ queue });
+  expect(await nextDue()).toBeLessThanOrEqual(0);
   await claim(1);
-  expect((await depthOf(queue))?.nextDueInMs).toBeGreaterThan(3_500_000);
-  expect(await depthOf(queues[1] ?? '')).toMatchObject({ depth: 0, nextDueInMs: null });
+  expect(await nextDue()).toBeGreaterThan(3_500_000);
+});
+
+test('a claim begins behind the position that it is given, in each priority by itself', async () => {
+  const at = (ms: number) => new Date(LONG_AGO.getTime() + ms);
+  const behind = await store.submit({ queue, runAt: at(0) });
+  const last = await store.submit({ queue, runAt: at(5) });
+  const twin = await store.submit({ queue, runAt: at(5) });
+  const later = await store.submit({ queue, runAt: at(6) });
+  const urgent = await store.submit({ queue, runAt: at(0), priority: 0 });
+  const positions = NOTHING_CLAIMED.with(5, { atMs: at(5).getTime(), id: last.id });
+  const claimed = await store.feed.claimDue(leader, [{ queue, room: 10, positions }]);
+  expect(claimed.map(({ id }) => id)).toEqual([urgent.id, twin.id, later.id]);
+  expect(ids(await claim(10))).toEqual([behind.id, last.id]);
+});
+
+test('a position of the last second hides nothing: what became visible late is found', async () => {
+  const { id } = await store.submit({ queue, runAt: null });
+  const positions = NOTHING_CLAIMED.with(5, {
+    atMs: Date.now() + 500,
+    id: 'ffffffff-ffff-ffff-ffff-ffffffffffff',
+  });
+  const claimed = await store.feed.claimDue(leader, [{ queue, room: 10, positions }]);
+  expect(claimed.map((job) => job.id)).toEqual([id]);
 });
 
 test('every queue belongs to exactly one shard', async () => {
   const names = Array.from({ length: 20 }, () => uniqueName('queue'));
   for (const name of names) await store.prisma.query(`INSERT INTO queues (name) VALUES ($1)`, name);
-  const shards = await Promise.all([0, 1, 2].map((number) => store.feed.depths({ number, of: 3 })));
-  const seen = shards.flat().map((depth) => depth.queue);
+  const shards = await Promise.all([0, 1, 2].map((number) => store.feed.queuesOf({ number, of: 3 })));
+  const seen = shards.flat();
   expect(new Set(seen).size).toBe(seen.length);
   expect(seen).toEqual(expect.arrayContaining(names));
 });

@@ -27,7 +27,7 @@ beforeEach(async () => {
 
 /** Claims and starts the one due job of the queue. */
 async function begin(by = executor): Promise<StartedJob> {
-  const claimed = await store.feed.claimDue(leader, new Map([[queue, 1]]));
+  const claimed = await store.claim(leader, { [queue]: 1 });
   const [first] = claimed === 'fenced' ? [] : claimed;
   const [started] = await store.runs.start(
     by,

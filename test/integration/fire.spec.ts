@@ -97,6 +97,7 @@ test('a due time makes the job of the template, an entry in the ledger, and a ne
   const [entry] = await ledger(one);
   expect(entry).toMatchObject({ dueAt, outcome: 'fired', reason: null });
   expect(entry?.latenessMs).toBeGreaterThanOrEqual(0);
+  expect(entry?.runAt?.getTime()).toBeGreaterThanOrEqual(dueAt.getTime());
   expect(entry?.latenessMs).toBeLessThan(HOUR + 5000);
   expect(await jobsOf(one)).toMatchObject([
     {
@@ -106,7 +107,7 @@ test('a due time makes the job of the template, an entry in the ledger, and a ne
       queue: 'reports',
       state: 'scheduled',
       priority: 3,
-      runAt: dueAt,
+      runAt: entry?.runAt,
       maxAttempts: 7,
       timeoutMs: 1234,
       retry: { strategy: 'fixed', delayMs: 9 },

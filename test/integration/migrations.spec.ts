@@ -137,22 +137,6 @@ test('the state, priority and tokens of a job cannot leave their bounds, whateve
   await expect(insert({ finished_at: 'now()' })).rejects.toThrow('jobs_finished_check');
 });
 
-test('deleting a job deletes its attempts and output', async () => {
-  const url = await emptyDatabase();
-  await migrate(url, PRISMA);
-  const counts = await rows(
-    url,
-    `WITH job AS (
-       INSERT INTO jobs (id, type, queue, state, priority, run_at, max_attempts, timeout_ms, payload)
-       VALUES (gen_random_uuid(), 't', 'q', 'scheduled', 5, now(), 1, 1, '{}') RETURNING id
-     ), attempt AS (INSERT INTO job_attempts (job_id, attempt, outcome) SELECT id, 1, 'lost' FROM job)
-     INSERT INTO job_outputs (job_id, attempt, seq, stream, text) SELECT id, 1, 0, 'out', 'x' FROM job RETURNING 1`,
-  );
-  expect(counts).toHaveLength(1);
-  await rows(url, 'DELETE FROM jobs');
-  expect(await rows(url, 'SELECT 1 FROM job_attempts UNION ALL SELECT 1 FROM job_outputs')).toEqual([]);
-});
-
 test('readiness tells a database that was migrated from one that was not', async () => {
   const url = await emptyDatabase();
   const prisma = new PrismaService({ DATABASE_URL: url, PG_MAX_CONNS: 2 }, 'triumvir-test', quiet);

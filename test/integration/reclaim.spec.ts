@@ -26,7 +26,7 @@ beforeEach(async () => {
 
 async function run(changes: Partial<NewJob> = {}): Promise<StartedJob> {
   const { id } = await store.submit({ ...changes, queue });
-  await store.feed.claimDue(leader, new Map([[queue, 1]]));
+  await store.claim(leader, { [queue]: 1 });
   const [started] = await store.runs.start(executor, [{ jobId: id, delivery: 1 }], GRACE_MS);
   if (started === undefined || started === 'stale') throw new Error('nothing was started');
   return started;
@@ -116,7 +116,7 @@ test('what ended, or began anew, after the look is left alone', async () => {
   const seen = await lost();
   expect(await reclaim(seen)).toBe(1);
   await store.turnClock('jobs', job.id, `run_at = now()`);
-  await store.feed.claimDue(leader, new Map([[queue, 1]]));
+  await store.claim(leader, { [queue]: 1 });
   const other = await store.executor();
   expect(await store.runs.start(other, [{ jobId: job.id, delivery: 2 }], GRACE_MS)).toMatchObject([
     { attempt: 2 },

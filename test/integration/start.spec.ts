@@ -22,7 +22,7 @@ beforeEach(async () => {
 
 async function handOver(changes: Partial<NewJob> = {}): Promise<Delivery> {
   const { id } = await store.submit({ ...changes, queue });
-  await store.feed.claimDue(leader, new Map([[queue, 1]]));
+  await store.claim(leader, { [queue]: 1 });
   return { jobId: id, delivery: 1 };
 }
 const start = (...deliveries: Delivery[]) => store.runs.start(executor, deliveries, GRACE_MS);
@@ -80,7 +80,7 @@ test('a delivery that arrives at several executors at once starts on one', async
 test('an outdated, a future and an unknown delivery start nothing', async () => {
   const delivery = await handOver();
   await store.feed.takeBack(leader, [delivery]);
-  await store.feed.claimDue(leader, new Map([[queue, 1]]));
+  await store.claim(leader, { [queue]: 1 });
   const { jobId } = delivery;
   expect(
     await start(

@@ -182,7 +182,7 @@ test('a running job is only asked to end, and its executor is told of it until i
   const leader = await store.lead();
   const executor = await store.executor();
   const { id } = await store.submit({ queue });
-  await store.feed.claimDue(leader, new Map([[queue, 1]]));
+  await store.claim(leader, { [queue]: 1 });
   await store.runs.start(executor, [{ jobId: id, delivery: 1 }], GRACE_MS);
   const answer = await store.jobs.cancel(id);
   expect(answer).toMatchObject({ accepted: true, job: { state: 'running', finishedAt: null } });

@@ -22,7 +22,7 @@ beforeEach(async () => {
 
 async function handOver(): Promise<Delivery> {
   const { id } = await store.submit({ queue });
-  const claimed = await store.feed.claimDue(leader, new Map([[queue, 1]]));
+  const claimed = await store.claim(leader, { [queue]: 1 });
   expect(claimed).toHaveLength(1);
   return { jobId: id, delivery: (await store.job(id)).delivery };
 }
@@ -31,9 +31,7 @@ test('a delivery that was lost is taken back, and handed over again under the ne
   const lost = await handOver();
   expect(await store.feed.takeBack(leader, [lost])).toBe(1);
   expect(await store.job(lost.jobId)).toMatchObject({ state: 'scheduled', delivery: 1, queuedAt: null });
-  expect(await store.feed.claimDue(leader, new Map([[queue, 1]]))).toMatchObject([
-    { id: lost.jobId, delivery: 2 },
-  ]);
+  expect(await store.claim(leader, { [queue]: 1 })).toMatchObject([{ id: lost.jobId, delivery: 2 }]);
 });
 
 test('what was started, ended, or handed over anew meanwhile is left alone', async () => {
@@ -44,7 +42,7 @@ test('what was started, ended, or handed over anew meanwhile is left alone', asy
   await store.jobs.cancel(cancelled.jobId);
   const again = await handOver();
   await store.feed.takeBack(leader, [again]);
-  await store.feed.claimDue(leader, new Map([[queue, 1]]));
+  await store.claim(leader, { [queue]: 1 });
   expect(await store.feed.takeBack(leader, [started, cancelled, again])).toBe(0);
   expect((await store.job(started.jobId)).state).toBe('running');
   expect((await store.job(cancelled.jobId)).state).toBe('cancelled');

@@ -148,7 +148,7 @@ test.each<[StopReason, string]>([
 ])('a handler that ignores %s is given up after the grace and a second', async (reason, kind) => {
   const attempt = attemptOf(deaf);
   let outcome: string | undefined;
-  void attempt.run().then((result) => {
+  void Promise.resolve(attempt.run()).then((result) => {
     outcome = result.kind;
   });
   attempt.stop(reason);
@@ -253,4 +253,22 @@ test('an attempt whose lease has had a gap since its start is handed back withou
   const attempt = new Attempt(job, handler, new OutputCapture(1024), 0, () => false);
   expect(await attempt.run()).toEqual({ kind: 'interrupted' });
   expect(ran).toBe(false);
+});
+
+test('a handler that answers at once has its outcome at once', () => {
+  expect(attemptOf(() => 7).run()).toEqual({ kind: 'succeeded', result: 7 });
+  const broken = attemptOf(() => {
+    throw new Error('no');
+  });
+  expect(broken.run()).toMatchObject({ kind: 'failed', error: { message: 'no' } });
+});
+
+test('a promise of another library is waited for, too', async () => {
+  class Thenable {
+    // oxlint-disable-next-line unicorn/no-thenable -- such objects are what the test is about
+    then(resolve: (value: string) => void): void {
+      resolve('later');
+    }
+  }
+  expect(await attemptOf(() => new Thenable()).run()).toEqual({ kind: 'succeeded', result: 'later' });
 });

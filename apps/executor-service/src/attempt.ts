@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { JobError, Json, StartedJob } from '#common/domain/job.js';
 import type { Outcome } from '#common/domain/outcome.js';
 import { MAX_RETRY_DELAY_MS } from '#common/domain/retry-policy.js';
-import { JobFailure, Snooze, type Handler } from './handlers/handler.js';
+import { JobFailure, Snooze, type Handler, type HandlerContext } from './handlers/handler.js';
 import type { OutputCapture } from './handlers/output-capture.js';
 
 /** Why an attempt is asked to end. */
@@ -17,70 +17,66 @@ const UNSTORABLE_ESCAPE = /(?<!\\)((?:\\\\)*)\\u(?:0000|d[89a-f][0-9a-f]{2})/g;
 const MAX_MESSAGE = 10_000;
 
 export class Attempt {
-  readonly #stop = new AbortController();
+  /** Made when the handler asks for its signal, or is to be stopped: most handlers need neither. */
+  #controller: AbortController | undefined;
   #stopReason: StopReason | undefined;
+  /** Gives a handler up that has been asked to end and ignores it; its code may go on. */
+  #abandon: ((error: Error) => void) | undefined;
 
   constructor(
     readonly job: StartedJob,
     private readonly handler: Handler | undefined,
     readonly output: OutputCapture,
-    private readonly killGraceMs: number,
+    readonly killGraceMs: number,
     /** Whether the lease under which the attempt was started has stood ever since. */
     private readonly isStillOurs: () => boolean,
   ) {}
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
 
   /** Asks the handler to end. The first reason counts. */
   stop(reason: StopReason): void {
     if (this.#stopReason !== undefined) return;
     this.#stopReason = reason;
-    this.#stop.abort(new Error(`the attempt was stopped: ${reason}`));
+    this.#controller?.abort(new Error(`the attempt was stopped: ${reason}`));
+    const abandon = this.#abandon;
+    if (abandon === undefined) return;
+    const give = () => abandon(new Error('the handler did not end when asked to'));
+    setTimeout(give, this.killGraceMs + ABANDON_MS).unref();
   }
 
-  async run(): Promise<Outcome> {
+  /** A handler that answers at once has its outcome at once, without a turn of the event loop. */
+  run(): Outcome | Promise<Outcome> {
     const { job, handler } = this;
     // Some other executor of the queue may have the handler: leave the job to it.
     if (handler === undefined) return { kind: 'snoozed', delayMs: NO_HANDLER_DELAY_MS };
     // Asked to end while it waited for its turn, or this process was paused and others may have taken the job.
     if (!this.isStillOurs()) this.stop('lease lost');
     if (this.#stopReason !== undefined) return this.#outcomeOf(undefined);
-    const timer = setTimeout(() => this.stop('timeout'), job.timeoutMs);
     try {
-      return { kind: 'succeeded', result: await this.#handle(handler) };
+      const result = handler.run(job.payload, new AttemptContext(this));
+      return isPromise(result) ? this.#settle(result) : { kind: 'succeeded', result: storable(result) };
+    } catch (error) {
+      return this.#outcomeOf(error);
+    }
+  }
+
+  async #settle(running: Promise<Json | void>): Promise<Outcome> {
+    const timer = setTimeout(() => this.stop('timeout'), this.job.timeoutMs);
+    try {
+      const result = await new Promise<Json | void>((resolve, reject) => {
+        this.#abandon = reject;
+        running.then(resolve, reject);
+      });
+      return { kind: 'succeeded', result: storable(result) };
     } catch (error) {
       return this.#outcomeOf(error);
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  async #handle(handler: Handler): Promise<Json> {
-    const { job, killGraceMs } = this;
-    const { signal } = this.#stop;
-    const running = Promise.resolve(
-      handler.run(job.payload, {
-        jobId: job.id,
-        attempt: job.attempt,
-        signal,
-        output: this.output,
-        killGraceMs,
-      }),
-    );
-    return storable(await Promise.race([running, this.#abandoned(signal)]));
-  }
-
-  /** Rejects when a handler has been asked to end and ignores it: its slot is given up, though its code may go on. */
-  #abandoned(signal: AbortSignal): Promise<never> {
-    return new Promise((_, reject) => {
-      signal.addEventListener(
-        'abort',
-        () =>
-          setTimeout(
-            () => reject(new Error('the handler did not end when asked to')),
-            this.killGraceMs + ABANDON_MS,
-          ).unref(),
-        { once: true },
-      );
-    });
   }
 
   #outcomeOf(error: unknown): Outcome {
@@ -121,10 +117,37 @@ export class Attempt {
   }
 }
 
+/** What the handler sees of its attempt. */
+class AttemptContext implements HandlerContext {
+  readonly #attempt: Attempt;
+  readonly jobId: string;
+  readonly attempt: number;
+  readonly output: OutputCapture;
+  readonly killGraceMs: number;
+
+  constructor(attempt: Attempt) {
+    this.#attempt = attempt;
+    this.jobId = attempt.job.id;
+    this.attempt = attempt.job.attempt;
+    this.output = attempt.output;
+    this.killGraceMs = attempt.killGraceMs;
+  }
+
+  get signal(): AbortSignal {
+    return this.#attempt.signal;
+  }
+}
+
 /** How long a job waits that reached an executor without its handler, in milliseconds. */
 const NO_HANDLER_DELAY_MS = 2000;
 /** How much longer than the kill grace a handler is waited for, in milliseconds. */
 const ABANDON_MS = 1000;
+
+function isPromise(result: Json | void | Promise<Json | void>): result is Promise<Json | void> {
+  return (
+    typeof result === 'object' && result !== null && 'then' in result && typeof result.then === 'function'
+  );
+}
 
 function describe(error: unknown): JobError {
   if (!(error instanceof Error)) return { name: 'Error', message: text(String(error)) };

@@ -28,6 +28,13 @@ export const executorSettings = z.object({
     .transform((text) => text.split(',').filter((name) => name !== ''))
     .pipe(z.array(queueName))
     .describe('Queues it drains, with commas between; all of them unless set.'),
+  EXECUTOR_HANDLERS: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Folder with handlers of your own, files `*.handler.js` or `*.handler.mjs` made with defineHandler. They run inside the executor: put only code there that you trust.',
+    ),
   EXECUTOR_LEASE_MS: wholeNumber(1000, 600_000)
     .default(5000)
     .describe(

@@ -8,7 +8,7 @@ import { DatabaseModule } from '#common/database/database.module.js';
 import { ExecutorRepository, type ExecutorRegistration } from '#common/database/executor.repository.js';
 import { JobTypeRepository } from '#common/database/job-type.repository.js';
 import { HintListener, Notifier } from '#common/database/notifications.js';
-import { PrismaService } from '#common/database/prisma.service.js';
+import { LOOKUPS_ONLY, PrismaService } from '#common/database/prisma.service.js';
 import { QueueRepository } from '#common/database/queue.repository.js';
 import { RunRepository } from '#common/database/run.repository.js';
 import { HealthController, readinessChecks } from '#common/health/health.controller.js';
@@ -16,6 +16,7 @@ import { LoggingModule } from '#common/logging/logging.module.js';
 import { DeliveryConsumer } from '#common/queue/delivery-consumer.js';
 import { LeaseClock } from '#common/runtime/lease-clock.js';
 import type { ServiceContext } from '#common/runtime/service.js';
+import { MetricsController } from '#common/telemetry/metrics.controller.js';
 import type { ExecutorEnvironment } from './environment.js';
 import { HandlerRegistry } from './handlers/registry.js';
 import { Heartbeat } from './heartbeat.js';
@@ -43,10 +44,10 @@ export class ExecutorModule implements OnApplicationBootstrap {
       module: ExecutorModule,
       imports: [
         LoggingModule.register(log),
-        DatabaseModule.register(environment, 'triumvir-executor', log),
+        DatabaseModule.register(environment, 'triumvir-executor', log, LOOKUPS_ONLY),
         CoordinationModule.register({ environment, identity, log }),
       ],
-      controllers: [HealthController],
+      controllers: [HealthController, MetricsController],
       providers: [
         Reclaimer,
         {

@@ -52,6 +52,8 @@ export class Heartbeat {
   start(): void {
     this.hints.on('cancel', (jobId) => this.runner.stop(jobId, 'cancelled'));
     this.hints.on('listening', () => this.#alarm.ring());
+    // While a type is taken for slow, or nothing is known of it, its jobs are handed over one by one.
+    this.runner.means.onShift(() => this.#alarm.ring());
     void repeat(
       { duty: 'heartbeat', signal: this.#stop.signal, log: this.log, alarm: this.#alarm, maxBackoffMs: 1000 },
       async () => {

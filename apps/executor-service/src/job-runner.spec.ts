@@ -52,7 +52,13 @@ function setUp(slots = 2) {
   });
   const hints: string[] = [];
   const quiet = () => undefined;
-  const log = { log: quiet, warn: quiet, info: quiet, debug: quiet } as unknown as Logger;
+  const log = {
+    log: quiet,
+    warn: quiet,
+    info: quiet,
+    debug: quiet,
+    isDebugEnabled: () => false,
+  } as unknown as Logger;
   const leaseClock = new LeaseClock(60_000);
   leaseClock.renewed(process.hrtime.bigint());
   const runner = new JobRunner(

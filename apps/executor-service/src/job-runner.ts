@@ -29,6 +29,8 @@ import { MeanDurations } from './mean-durations.js';
 const BATCH = 1000;
 /** A job that takes longer than this is slow, in milliseconds. */
 const SLOW_MS = 25;
+/** After this long in handlers that answer at once, other work has its turn, in milliseconds. */
+const LONGEST_TURN_MS = 10;
 /** Pause between tries to record an end while Postgres is away, in milliseconds. */
 const FINISH_RETRY_MS = 250;
 
@@ -36,10 +38,10 @@ const FINISH_RETRY_MS = 250;
 export class JobRunner {
   readonly means = new MeanDurations();
   readonly #running = new Map<string, Attempt>();
-  /** Deliveries whose START has been sent and not been answered, as `<job id>:<delivery>`. */
-  readonly #starting = new Set<string>();
+  /** Envelopes whose START has been sent and not been answered. */
+  readonly #starting = new Set<readonly Delivery[]>();
   readonly #slots: Semaphore;
-  readonly #starts: Batcher<Delivery, StartedJob | 'stale'>;
+  readonly #starts: Batcher<readonly Delivery[], (StartedJob | 'stale')[]>;
   readonly #finishes: Batcher<EndedAttempt, FinishResult>;
   readonly #idle: (() => void)[] = [];
 
@@ -57,8 +59,12 @@ export class JobRunner {
     // An attempt that ignores its timeout is given up by the runner before its deadline lets the reclaimer take it.
     const deadlineGraceMs = environment.EXECUTOR_KILL_GRACE_MS + 5000;
     this.#starts = new Batcher({
-      flush: (deliveries) => repository.start(executorId, deliveries, deadlineGraceMs),
+      flush: async (envelopes) => {
+        const started = await repository.start(executorId, envelopes.flat(), deadlineGraceMs);
+        return envelopes.map(({ length }) => started.splice(0, length));
+      },
       maxItems: BATCH,
+      sizeOf: ({ length }) => length,
       concurrency: 2,
     });
     this.#finishes = new Batcher({
@@ -104,7 +110,7 @@ export class JobRunner {
       const running = this.#running.get(id);
       if (running?.job.delivery === delivery) {
         if (cancelRequested) running.stop('cancelled');
-      } else if (!this.#starting.has(keyOf({ jobId: id, delivery }))) {
+      } else if (!this.#isStarting(id, delivery)) {
         this.log.warn('handing back an attempt that started unnoticed', {
           jobId: id,
           attempt: attempted.attempt,
@@ -121,14 +127,17 @@ export class JobRunner {
   }
 
   async #start(deliveries: readonly Delivery[]): Promise<(StartedJob | 'stale')[]> {
-    const keys = deliveries.map(keyOf);
-    for (const key of keys) this.#starting.add(key);
+    this.#starting.add(deliveries);
     try {
-      return await Promise.all(deliveries.map((delivery) => this.#starts.add(delivery)));
+      return await this.#starts.add(deliveries);
     } finally {
       // By the time anybody looks again, what has started is among the running.
-      for (const key of keys) this.#starting.delete(key);
+      this.#starting.delete(deliveries);
     }
+  }
+
+  #isStarting(jobId: string, delivery: number): boolean {
+    return [...this.#starting].flat().some((sent) => sent.jobId === jobId && sent.delivery === delivery);
   }
 
   /** Asks one attempt to end; does nothing when it does not run here. */
@@ -152,15 +161,25 @@ export class JobRunner {
    */
   async #runInTurn(attempts: readonly Attempt[], release: () => void): Promise<void> {
     const ends: Promise<void>[] = [];
+    let turnBegan = performance.now();
     for (const [index, attempt] of attempts.entries()) {
       const outcome = this.#measure(attempt);
-      ends.push(outcome.then((result) => this.#finish(attempt, result)));
-      const isLast = index === attempts.length - 1;
-      if (!isLast && !(await settlesWithin(outcome, SLOW_MS))) {
-        void outcome.then(release);
-        release = await this.#slots.acquire();
+      if (outcome instanceof Promise) {
+        ends.push(outcome.then((result) => this.#finish(attempt, result)));
+        const isLast = index === attempts.length - 1;
+        if (!isLast && !(await settlesWithin(outcome, SLOW_MS))) {
+          void outcome.then(release);
+          release = await this.#slots.acquire();
+        } else {
+          await outcome;
+        }
+        turnBegan = performance.now();
       } else {
-        await outcome;
+        ends.push(this.#finish(attempt, outcome));
+        if (performance.now() - turnBegan > LONGEST_TURN_MS) {
+          await new Promise(setImmediate);
+          turnBegan = performance.now();
+        }
       }
     }
     release();
@@ -180,11 +199,14 @@ export class JobRunner {
     return attempt;
   }
 
-  async #measure(attempt: Attempt): Promise<Outcome> {
+  #measure(attempt: Attempt): Outcome | Promise<Outcome> {
     const startedAt = performance.now();
-    const outcome = await attempt.run();
-    this.means.add(attempt.job.type, performance.now() - startedAt);
-    return outcome;
+    const measured = (outcome: Outcome) => {
+      this.means.add(attempt.job.type, performance.now() - startedAt);
+      return outcome;
+    };
+    const outcome = attempt.run();
+    return outcome instanceof Promise ? outcome.then(measured) : measured(outcome);
   }
 
   /** Records the end of an attempt, however long Postgres is away: the fences decide whether it still counts. */
@@ -202,12 +224,18 @@ export class JobRunner {
     if (this.#running.get(job.id) === attempt) this.#running.delete(job.id);
     if (this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
 
+    this.#log(attempt, outcome, state);
+    // The feeder should learn of a job that is due again before its next poll.
+    if (state === 'scheduled') this.notifier.send('work');
+  }
+
+  #log({ job }: Attempt, outcome: Outcome, state: FinishResult): void {
+    // Most attempts succeed, and there are many: what nobody reads is not put together.
+    if (state !== 'stale' && !('error' in outcome) && !this.log.isDebugEnabled()) return;
     const facts = { jobId: job.id, type: job.type, attempt: job.attempt, outcome: outcome.kind, state };
     if (state === 'stale') this.log.warn('result discarded, the attempt had been taken back', facts);
     else if ('error' in outcome) this.log.info('attempt failed', { ...facts, error: outcome.error });
     else this.log.debug('attempt finished', facts);
-    // The feeder should learn of a job that is due again before its next poll.
-    if (state === 'scheduled') this.notifier.send('work');
   }
 
   async #record(attempted: EndedAttempt): Promise<FinishResult> {
@@ -235,8 +263,6 @@ const UNSTORABLE: Decision = {
   state: 'dead',
   error: { name: 'UnstorableEnd', message: 'what the attempt returned or wrote cannot be stored' },
 };
-
-const keyOf = ({ jobId, delivery }: Delivery) => `${jobId}:${delivery}`;
 
 async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;

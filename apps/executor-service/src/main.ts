@@ -6,7 +6,7 @@ import { executorEnvironment } from './environment.js';
 import { ExecutorModule } from './executor.module.js';
 import { HandlerRegistry } from './handlers/registry.js';
 
-const handlers = await HandlerRegistry.load(fileURLToPath(new URL('./handlers', import.meta.url)));
+const OWN_HANDLERS = fileURLToPath(new URL('./handlers', import.meta.url));
 
 await runService({
   name: 'executor-service',
@@ -15,5 +15,9 @@ await runService({
     host: environment.EXECUTOR_SERVICE_HOST,
     port: environment.EXECUTOR_SERVICE_PORT,
   }),
-  module: (context) => ExecutorModule.register(context, handlers),
+  module: async (context) => {
+    const { EXECUTOR_HANDLERS: others } = context.environment;
+    const handlers = await HandlerRegistry.load(OWN_HANDLERS, ...(others === undefined ? [] : [others]));
+    return ExecutorModule.register(context, handlers);
+  },
 });

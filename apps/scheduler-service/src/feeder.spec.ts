@@ -1,11 +1,13 @@
 import { expect, test, vi } from 'vitest';
 import type { Term } from '#common/coordination/leader-election.js';
 import type { ExecutorRepository, ExecutorStatus } from '#common/database/executor.repository.js';
-import type { ClaimedJob, FeedRepository, QueueDepth } from '#common/database/feed.repository.js';
+import type { ClaimedJob, FeedRepository } from '#common/database/feed.repository.js';
 import type { Delivery } from '#common/domain/job.js';
 import type { DeliveryPublisher } from '#common/queue/delivery-publisher.js';
+import { NOTHING_CLAIMED } from '#common/domain/claim-positions.js';
 import { Capacity } from './capacity.js';
 import { Feeder } from './feeder.js';
+import { HandedOver } from './handed-over.js';
 
 const executor = (changes: Partial<ExecutorStatus> = {}): ExecutorStatus => ({
   id: 'e1',
@@ -17,15 +19,8 @@ const executor = (changes: Partial<ExecutorStatus> = {}): ExecutorStatus => ({
   types: ['command'],
   meanMs: { command: 100 },
   draining: false,
-  running: 0,
   startedAt: new Date(0),
   leaseUntil: new Date(0),
-  ...changes,
-});
-const depth = (changes: Partial<QueueDepth> = {}): QueueDepth => ({
-  queue: 'default',
-  depth: 0,
-  nextDueInMs: -5,
   ...changes,
 });
 const jobs = (count: number, changes: Partial<ClaimedJob> = {}): ClaimedJob[] =>
@@ -34,25 +29,36 @@ const jobs = (count: number, changes: Partial<ClaimedJob> = {}): ClaimedJob[] =>
     delivery: n + 1,
     type: 'command',
     queue: 'default',
+    priority: 5,
+    runAtMs: n,
     ...changes,
   }));
 
 function setUp(world: {
   executors?: ExecutorStatus[];
-  depths?: QueueDepth[];
-  claimed?: ClaimedJob[] | 'fenced';
+  queues?: string[];
+  /** Envelopes that wait in BullMQ. */
+  waiting?: number;
+  claimed?: ClaimedJob[];
+  nextDueInMs?: number | null | 'fenced';
   connected?: boolean;
 }) {
-  const { executors = [executor()], depths = [depth()], claimed = [], connected = true } = world;
-  const claimDue = vi.fn<(term: Term, rooms: ReadonlyMap<string, number>) => Promise<typeof claimed>>(
-    async () => claimed,
-  );
+  const { executors = [executor()], queues = ['default'], claimed = [], connected = true } = world;
+  const { waiting = 0, nextDueInMs = null } = world;
+  const claimDue = vi.fn<FeedRepository['claimDue']>(async () => claimed);
   const publish = vi.fn<(queue: string, envelopes: readonly (readonly Delivery[])[]) => Promise<void>>();
+  const waitingCount = vi.fn<(queue: string) => Promise<number>>(async () => waiting);
   const fenced = vi.fn<() => void>();
+  const publisher = { connected, publish, waitingCount } as unknown as DeliveryPublisher;
   const feeder = new Feeder(
-    { depths: async () => depths, claimDue } as unknown as FeedRepository,
-    { connected, publish } as unknown as DeliveryPublisher,
+    {
+      queuesOf: async () => queues,
+      claimDue,
+      nextDueInMs: async () => nextDueInMs,
+    } as unknown as FeedRepository,
+    publisher,
     new Capacity({ living: async () => executors } as unknown as ExecutorRepository),
+    new HandedOver(publisher),
   );
   const term: Term = {
     election: 'scheduler/shard-0',
@@ -61,13 +67,14 @@ function setUp(world: {
     fenced,
   };
   const feed = () => feeder.feed(term, { number: 0, of: 1 });
-  const rooms = () => Object.fromEntries(claimDue.mock.calls[0]?.[1] ?? []);
-  return { feed, claimDue, publish, fenced, rooms };
+  const rooms = (call = 0) =>
+    Object.fromEntries(claimDue.mock.calls[call]?.[1].map(({ queue, room }) => [queue, room]) ?? []);
+  return { feeder, feed, claimDue, publish, waitingCount, fenced, rooms };
 }
 
 test('what is due is claimed as far as there is room, and published', async () => {
   const { feed, rooms, publish } = setUp({ claimed: jobs(2) });
-  expect(await feed()).toBe(0);
+  expect(await feed()).toBe(1000);
   expect(rooms()).toEqual({ default: 200 });
   expect(publish).toHaveBeenCalledWith('default', [
     [{ jobId: 'j0', delivery: 1 }],
@@ -88,7 +95,7 @@ test('quick jobs in numbers travel in large envelopes', async () => {
 
 test('each queue is published by itself', async () => {
   const { feed, publish } = setUp({
-    depths: [depth(), depth({ queue: 'mail' })],
+    queues: ['default', 'mail'],
     claimed: [...jobs(1), ...jobs(1, { queue: 'mail', id: 'm' })],
   });
   await feed();
@@ -101,15 +108,47 @@ test('each queue is published by itself', async () => {
 });
 
 test('a queue that is more than half full is left alone, and looked at again soon', async () => {
-  const { feed, claimDue } = setUp({ depths: [depth({ depth: 101 })] });
+  const { feed, claimDue } = setUp({ waiting: 101 });
   expect(await feed()).toBe(20);
   expect(claimDue).not.toHaveBeenCalled();
 });
 
 test('a queue that is half empty is filled up', async () => {
-  const { feed, rooms } = setUp({ depths: [depth({ depth: 100 })] });
+  const { feed, rooms } = setUp({ waiting: 100 });
   await feed();
   expect(rooms()).toEqual({ default: 100 });
+});
+
+test('BullMQ is asked how much waits only when it may be too much', async () => {
+  const { feed, rooms, waitingCount } = setUp({ claimed: jobs(60) });
+  for (let round = 0; round < 4; round += 1) await feed();
+  // 60 and 120 deliveries were handed over: after the second round it may be more than half of 200.
+  expect([0, 1, 2].map((round) => rooms(round))).toEqual([
+    { default: 200 },
+    { default: 140 },
+    { default: 200 },
+  ]);
+  expect(waitingCount).toHaveBeenCalledTimes(2);
+});
+
+test('a claim goes on where the one before it ended, each priority by itself', async () => {
+  const { feeder, feed, claimDue } = setUp({
+    claimed: [...jobs(2, { priority: 3 }), ...jobs(1, { id: 'last', runAtMs: 70 })],
+  });
+  const positions = (call: number) => claimDue.mock.calls[call]?.[1][0]?.positions;
+  await feed();
+  await feed();
+  expect(positions(0)).toEqual(NOTHING_CLAIMED);
+  expect(positions(1)?.[3]).toEqual({ atMs: 1, id: 'j1' });
+  expect(positions(1)?.[5]).toEqual({ atMs: 70, id: 'last' });
+  expect(positions(1)?.[4]).toEqual(NOTHING_CLAIMED[4]);
+  feeder.lookBack();
+  await feed();
+  expect(positions(2)).toEqual(NOTHING_CLAIMED);
+});
+
+test('more is claimed at once when a claim took all that was wanted', async () => {
+  expect(await setUp({ claimed: jobs(200), nextDueInMs: 500 }).feed()).toBe(0);
 });
 
 test('with nobody to run it nothing is handed over: the backlog waits in Postgres', async () => {
@@ -121,11 +160,19 @@ test('with nobody to run it nothing is handed over: the backlog waits in Postgre
 });
 
 test('nothing due: it sleeps until exactly the next due time, a second at most', async () => {
-  expect(await setUp({ depths: [depth({ nextDueInMs: 137.5 })] }).feed()).toBe(137.5);
-  expect(await setUp({ depths: [depth({ nextDueInMs: 60_000 })] }).feed()).toBe(1000);
-  expect(await setUp({ depths: [depth({ nextDueInMs: null })] }).feed()).toBe(1000);
-  const several = [depth({ nextDueInMs: 400 }), depth({ queue: 'mail', nextDueInMs: 90 })];
-  expect(await setUp({ depths: several }).feed()).toBe(90);
+  expect(await setUp({ nextDueInMs: 137.5 }).feed()).toBe(137.5);
+  expect(await setUp({ nextDueInMs: 60_000 }).feed()).toBe(1000);
+  expect(await setUp({ nextDueInMs: null }).feed()).toBe(1000);
+});
+
+test('what is due and cannot be claimed is looked at again soon, and not without a pause', async () => {
+  expect(await setUp({ nextDueInMs: -5 }).feed()).toBe(20);
+});
+
+test('after a round that did not look back it does not sleep long', async () => {
+  const { feed } = setUp({});
+  expect(await feed()).toBe(1000);
+  expect(await feed()).toBeLessThanOrEqual(20);
 });
 
 test('one claim never takes more than 2,000 of a queue', async () => {
@@ -135,7 +182,7 @@ test('one claim never takes more than 2,000 of a queue', async () => {
 });
 
 test('a leader that is fenced ends its term and publishes nothing', async () => {
-  const { feed, fenced, publish } = setUp({ claimed: 'fenced' });
+  const { feed, fenced, publish } = setUp({ nextDueInMs: 'fenced' });
   await feed();
   expect(fenced).toHaveBeenCalledOnce();
   expect(publish).not.toHaveBeenCalled();

@@ -59,7 +59,15 @@ export class LeaderDuties implements OnApplicationBootstrap {
       work.ring();
       schedules.ring();
     };
-    this.hints.on('work', ringWork).on('schedules', ringSchedules).on('listening', serverCameBack);
+    const lookAnew = () => {
+      this.feeder.lookBack();
+      work.ring();
+    };
+    this.hints
+      .on('work', ringWork)
+      .on('schedules', ringSchedules)
+      .on('queues', lookAnew)
+      .on('listening', serverCameBack);
     this.publisher.on('connected', serverCameBack);
     log.info('leading');
     try {
@@ -68,7 +76,7 @@ export class LeaderDuties implements OnApplicationBootstrap {
         repeat({ duty: 'sweep', signal, log, alarm: suspicion }, async () => {
           const swept = await this.sweeper.sweep(term, shard, suspicious);
           suspicious = false;
-          if (swept > 0) work.ring();
+          if (swept > 0) lookAnew();
           return SWEEP_EVERY_MS;
         }),
         ...(shard.number === 0
@@ -79,7 +87,11 @@ export class LeaderDuties implements OnApplicationBootstrap {
           : []),
       ]);
     } finally {
-      this.hints.off('work', ringWork).off('schedules', ringSchedules).off('listening', serverCameBack);
+      this.hints
+        .off('work', ringWork)
+        .off('schedules', ringSchedules)
+        .off('queues', lookAnew)
+        .off('listening', serverCameBack);
       this.publisher.off('connected', serverCameBack);
       log.info('no longer leading');
     }

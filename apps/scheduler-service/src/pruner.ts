@@ -3,13 +3,20 @@ import { Injectable } from '@nestjs/common';
 import type { Term } from '#common/coordination/leader-election.js';
 import { PruneRepository, type Retention } from '#common/database/prune.repository.js';
 
-/** Jobs looked at in one step. */
-const STEP = 1000;
-/** Pause between two steps while there is something to delete, in milliseconds: feeding goes first. */
-const STEP_PAUSE_MS = 50;
+/** Jobs looked at in one step: some ten milliseconds of work. */
+const STEP = 2000;
+/** While there is something to delete, a step is followed by a pause this many times as long: feeding goes first. */
+const PAUSE_FACTOR = 2;
+/** And at least this long, in milliseconds. */
+const MIN_PAUSE_MS = 5;
 /** Pause when everything old has been looked at, in milliseconds. */
 const ROUND_PAUSE_MS = 60_000;
 const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
+
+interface KeptFor extends Retention {
+  /** What became of due times, since it was recorded. */
+  readonly occurrencesMs: number;
+}
 
 @Injectable()
 export class Pruner {
@@ -17,11 +24,12 @@ export class Pruner {
 
   constructor(
     private readonly repository: PruneRepository,
-    private readonly retention: Retention,
+    private readonly retention: KeptFor,
   ) {}
 
   /** One step. @returns how long to wait before the next, in milliseconds */
   async prune(term: Term): Promise<number> {
+    const startedAt = performance.now();
     const step = await this.repository.pruneJobs(term, this.retention, this.#from, STEP);
     if (step === 'fenced') {
       term.fenced();
@@ -30,6 +38,7 @@ export class Pruner {
     this.#from = step.lastId ?? BEFORE_ALL;
     const keys = await this.repository.pruneIdempotencyKeys(term, STEP);
     const occurrences = await this.repository.pruneOccurrences(term, this.retention.occurrencesMs, STEP);
-    return step.lastId === null && keys < STEP && occurrences < STEP ? ROUND_PAUSE_MS : STEP_PAUSE_MS;
+    if (step.lastId === null && keys < STEP && occurrences < STEP) return ROUND_PAUSE_MS;
+    return Math.max(MIN_PAUSE_MS, (performance.now() - startedAt) * PAUSE_FACTOR);
   }
 }

@@ -6,15 +6,17 @@ import { Membership } from '#common/coordination/members.js';
 import { ZookeeperSession } from '#common/coordination/zookeeper-session.js';
 import { DatabaseModule } from '#common/database/database.module.js';
 import { HintListener } from '#common/database/notifications.js';
-import { PrismaService } from '#common/database/prisma.service.js';
+import { LOOKUPS_ONLY, PrismaService } from '#common/database/prisma.service.js';
 import { PruneRepository } from '#common/database/prune.repository.js';
 import { HealthController, readinessChecks } from '#common/health/health.controller.js';
 import { LoggingModule } from '#common/logging/logging.module.js';
 import { DeliveryPublisher } from '#common/queue/delivery-publisher.js';
 import type { ServiceContext } from '#common/runtime/service.js';
+import { MetricsController } from '#common/telemetry/metrics.controller.js';
 import { Capacity } from './capacity.js';
 import type { SchedulerEnvironment } from './environment.js';
 import { Feeder } from './feeder.js';
+import { HandedOver } from './handed-over.js';
 import { LeaderDuties } from './leader-duties.js';
 import { Pruner } from './pruner.js';
 import { ScheduleFirer } from './schedule-firer.js';
@@ -29,10 +31,10 @@ export class SchedulerModule implements OnApplicationBootstrap {
       module: SchedulerModule,
       imports: [
         LoggingModule.register(log),
-        DatabaseModule.register(environment, 'triumvir-scheduler', log),
+        DatabaseModule.register(environment, 'triumvir-scheduler', log, LOOKUPS_ONLY),
         CoordinationModule.register({ environment, identity, log }),
       ],
-      controllers: [HealthController],
+      controllers: [HealthController, MetricsController],
       providers: [
         readinessChecks(
           (prisma: PrismaService, zookeeper: ZookeeperSession, redis: DeliveryPublisher) => [
@@ -44,6 +46,7 @@ export class SchedulerModule implements OnApplicationBootstrap {
         ),
         Capacity,
         Feeder,
+        HandedOver,
         ScheduleFirer,
         Sweeper,
         {

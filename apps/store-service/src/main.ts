@@ -2,12 +2,10 @@
 import 'reflect-metadata';
 import { runService } from '#common/runtime/service.js';
 import { storeEnvironment } from './environment.js';
+import { acceptBatches, BODY_LIMIT_BYTES } from './http/bodies.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { refuseForeignPages } from './http/foreign-pages.js';
 import { StoreModule } from './store.module.js';
-
-/** Largest request body, in bytes. */
-const BODY_LIMIT_BYTES = 256 * 1024;
 
 await runService({
   name: 'store-service',
@@ -15,6 +13,9 @@ await runService({
   listen: (environment) => ({ host: environment.STORE_SERVICE_HOST, port: environment.STORE_SERVICE_PORT }),
   module: (context) => StoreModule.register(context),
   bodyLimitBytes: BODY_LIMIT_BYTES,
-  guard: refuseForeignPages,
+  guard: (app, host) => {
+    refuseForeignPages(app, host);
+    acceptBatches(app);
+  },
   errors: (log) => new ProblemFilter(log),
 });

@@ -7,9 +7,12 @@ import { PrismaService } from '#common/database/prisma.service.js';
 import { HealthController, readinessChecks } from '#common/health/health.controller.js';
 import { LoggingModule } from '#common/logging/logging.module.js';
 import type { ServiceContext } from '#common/runtime/service.js';
+import { MetricsController } from '#common/telemetry/metrics.controller.js';
 import { ClusterController } from './cluster/cluster.controller.js';
 import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
 import type { StoreEnvironment } from './environment.js';
+import { JobBatchController } from './jobs/job-batch.controller.js';
+import { JobBatchService } from './jobs/job-batch.service.js';
 import { JobTypes } from './jobs/job-types.js';
 import { JobService } from './jobs/job.service.js';
 import { JobsController } from './jobs/jobs.controller.js';
@@ -29,14 +32,17 @@ export class StoreModule implements OnApplicationBootstrap {
         CoordinationModule.register({ environment, identity, log }),
       ],
       controllers: [
+        JobBatchController,
         JobsController,
         SchedulesController,
         DeadLettersController,
         ClusterController,
         HealthController,
+        MetricsController,
       ],
       providers: [
         JobService,
+        JobBatchService,
         ScheduleService,
         JobTypes,
         // ZooKeeper is not among them: without it the store still takes jobs and answers for them.

@@ -1,10 +1,10 @@
 /** What the tests of the SQL share: repositories on a fresh database, and jobs to try them with. */
 import { v7 as uuidv7 } from 'uuid';
 import { ExecutorRepository } from '#common/database/executor.repository.js';
-import { FeedRepository } from '#common/database/feed.repository.js';
+import { FeedRepository, type ClaimedJob } from '#common/database/feed.repository.js';
 import { JobRepository } from '#common/database/job.repository.js';
 import { LeaderEpochs, type Fence } from '#common/database/leader-epochs.js';
-import { PrismaService } from '#common/database/prisma.service.js';
+import { LOOKUPS_ONLY, PrismaService } from '#common/database/prisma.service.js';
 import { RunRepository } from '#common/database/run.repository.js';
 import type { Job, NewJob } from '#common/domain/job.js';
 import { createLogger } from '#common/logging/logger.js';
@@ -47,6 +47,7 @@ export class TestStore {
       { DATABASE_URL: url, PG_MAX_CONNS: connections },
       'triumvir-test',
       quiet,
+      LOOKUPS_ONLY,
     );
     return new TestStore(url, prisma, () => database.drop());
   }
@@ -69,6 +70,14 @@ export class TestStore {
       3_600_000,
     );
     return id;
+  }
+
+  /** Claims what is due, so many of each queue. */
+  async claim(leader: Fence, rooms: Readonly<Record<string, number>>): Promise<ClaimedJob[] | 'fenced'> {
+    const wanted = Object.entries(rooms).map(([queue, room]) => ({ queue, room }));
+    const claimed = await this.feed.claimDue(leader, wanted);
+    if (claimed.length > 0) return claimed;
+    return (await this.feed.nextDueInMs(leader, wanted)) === 'fenced' ? 'fenced' : claimed;
   }
 
   submit(changes: Partial<NewJob> = {}): Promise<Job> {

@@ -53,7 +53,7 @@ export function claim(leader: Leader, room: number): Step {
     async (model, system) => {
       const expected = model.claim(leader, room);
       const fence = system.fence(model.epochOf(leader));
-      const claimed = await system.store.feed.claimDue(fence, new Map([[system.queue, room]]));
+      const claimed = await system.store.claim(fence, { [system.queue]: room });
       expect(
         claimed === 'fenced' ? claimed : claimed.map(({ id, delivery }) => ({ jobId: id, delivery })),
       ).toEqual(expected === 'fenced' ? expected : system.deliveries(expected));

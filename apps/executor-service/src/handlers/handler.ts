@@ -1,6 +1,7 @@
 /**
- * What a handler is: the code that runs one job type. To add a type, add a file `<type>.handler.ts` to this folder whose
- * default export is made by `defineHandler`:
+ * What a handler is: the code that runs one job type. To add a type, put a file `<type>.handler.js` into the folder that
+ * EXECUTOR_HANDLERS names (or, for one that comes with the executor, into this one), with a default export made by
+ * `defineHandler`, which other code imports from 'triumvir/handler':
  *
  *     export default defineHandler({
  *       type: 'greet',

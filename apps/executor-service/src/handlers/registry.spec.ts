@@ -30,6 +30,12 @@ test('a new type needs no more than a new file', async () => {
   expect(registry.types).toEqual(['greet']);
 });
 
+test('handlers of one’s own stand beside those that come with the executor', async () => {
+  await writeFile(join(folder, 'greet.handler.mjs'), source('greet'));
+  const registry = await HandlerRegistry.load(import.meta.dirname, folder);
+  expect(registry.types).toEqual(expect.arrayContaining(['command', 'greet']));
+});
+
 test('two handlers for one type stop the start', async () => {
   await writeFile(join(folder, 'one.handler.js'), source('same'));
   await writeFile(join(folder, 'two.handler.js'), source('same'));

@@ -1,12 +1,15 @@
-/** Finds the handlers: every file `*.handler.js` beside this one. The start fails when two claim the same type. */
+/**
+ * Finds the handlers: every file `*.handler.js` (or `.mjs`) beside this one, and in the folder of the users' own. The start
+ * fails when two claim the same type.
+ */
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import type { JobType } from '#common/database/job-type.repository.js';
 import type { Handler } from './handler.js';
 
-const HANDLER_FILE = /\.handler\.(js|ts)$/;
+const HANDLER_FILE = /\.handler\.(js|mjs|ts)$/;
 
 export class HandlerRegistry {
   readonly #handlers = new Map<string, Handler>();
@@ -19,18 +22,10 @@ export class HandlerRegistry {
     }
   }
 
-  /** Loads all handlers of a folder. @throws when a file does not export a handler by default */
-  static async load(folder: string): Promise<HandlerRegistry> {
-    const files = (await readdir(folder)).filter((file) => HANDLER_FILE.test(file)).sort();
-    const handlers = await Promise.all(
-      files.map(async (file) => {
-        const module = (await import(pathToFileURL(join(folder, file)).href)) as { default?: Handler };
-        if (typeof module.default?.run !== 'function')
-          throw new Error(`${file} exports no handler by default`);
-        return module.default;
-      }),
-    );
-    return new HandlerRegistry(handlers);
+  /** Loads all handlers of some folders. @throws when a file does not export a handler by default, or cannot be loaded */
+  static async load(...folders: readonly string[]): Promise<HandlerRegistry> {
+    const handlers = await Promise.all(folders.map(loadFolder));
+    return new HandlerRegistry(handlers.flat());
   }
 
   get types(): string[] {
@@ -48,4 +43,16 @@ export class HandlerRegistry {
       payloadSchema: z.toJSONSchema(payload, { io: 'input' }) as JobType['payloadSchema'],
     }));
   }
+}
+
+async function loadFolder(folder: string): Promise<Handler[]> {
+  const files = (await readdir(folder)).filter((file) => HANDLER_FILE.test(file)).sort();
+  return Promise.all(
+    files.map(async (file) => {
+      const module = (await import(pathToFileURL(resolve(folder, file)).href)) as { default?: Handler };
+      if (typeof module.default?.type !== 'string' || typeof module.default.run !== 'function')
+        throw new Error(`${file} exports no handler by default`);
+      return module.default;
+    }),
+  );
 }

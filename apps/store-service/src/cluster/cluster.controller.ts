@@ -51,7 +51,7 @@ export class ClusterController {
         );
       }),
       this.epochs.list(),
-      this.executors.living(),
+      this.executors.busy(),
     ]);
     const epochOf = new Map(epochs.map((epoch) => [epoch.election, epoch]));
     const { store, scheduler, executor } = snapshot.members;

@@ -33,7 +33,8 @@ export class ProblemFilter implements ErrorAnswers {
   }
 }
 
-function toProblem(error: unknown): Problem {
+/** Any error as what a client may see of it. */
+export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof DatabaseUnavailableError) {
     return new Problem(
@@ -49,7 +50,10 @@ function toProblem(error: unknown): Problem {
     case 405:
       return new Problem('method-not-allowed', message);
     case 413:
-      return new Problem('payload-too-large', 'A request body may have 262144 bytes at most.');
+      return new Problem(
+        'payload-too-large',
+        'A request body may have 262144 bytes at most, that of a batch 33554432.',
+      );
     case 415:
       return new Problem(
         'unsupported-media-type',

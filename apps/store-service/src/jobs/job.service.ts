@@ -12,6 +12,12 @@ import { invalid } from '../http/validation.js';
 import type { CreateJob, ListJobs } from './job.schemas.js';
 import { JobTypes } from './job-types.js';
 
+export interface Submitted {
+  readonly job: Job;
+  /** False when the job was there already. */
+  readonly created: boolean;
+}
+
 @Injectable()
 export class JobService {
   constructor(
@@ -27,60 +33,45 @@ export class JobService {
    * @param idempotencyKey a repetition with the same key and request returns the job that the first one made
    * @throws Problem when its type or payload is not accepted, or a key forbids it
    */
-  async submit(
-    request: CreateJob,
-    idempotencyKey: string | undefined,
-  ): Promise<{ job: Job; created: boolean }> {
-    this.types.check(request.type, request.payload);
+  async submit(request: CreateJob, idempotencyKey: string | undefined): Promise<Submitted> {
+    this.checkType(request);
     await this.queues.ensure(request.queue);
-    const submission = await this.#store(request, idempotencyKey);
-    switch (submission.kind) {
-      case 'created':
-        this.notifier.send('work');
-        return { job: submission.job, created: true };
-      case 'replayed':
-      case 'existing':
-        return { job: submission.job, created: false };
-      case 'other-request':
-        throw invalid('validation-failed', [
-          {
-            field: 'Idempotency-Key',
-            message: 'has been used for another request; take a new key for each request',
-          },
-        ]);
-      case 'pruned':
-        throw new Problem(
-          'conflict',
-          `The job that this Idempotency-Key made, ${submission.jobId}, has been deleted since.`,
-        );
-      case 'taken':
-        throw new Problem(
-          'conflict',
-          `The job ${submission.job.id} has this uniqueKey and is ${submission.job.state}.`,
-          [{ field: 'uniqueKey', message: `is taken by the unfinished job ${submission.job.id}` }],
-        );
-      default:
-        throw new Error(`unknown submission ${String(submission satisfies never)}`);
-    }
+    const submission = await this.#store(request, newJob(request), idempotencyKey);
+    if (submission.kind === 'created') this.notifier.send('work');
+    return answer(submission);
   }
 
-  async #store(request: CreateJob, idempotencyKey: string | undefined): Promise<Submission> {
-    const { uniqueKey = null, uniquePolicy = 'reject' } = request;
-    const job: NewJob = {
-      id: uuidv7(),
-      name: request.name ?? null,
-      type: request.type,
-      queue: request.queue,
-      payload: request.payload,
-      priority: request.priority,
-      runAt: request.runAt ?? null,
-      delayMs: request.delay ?? 0,
-      maxAttempts: request.maxAttempts,
-      timeoutMs: request.timeout ?? TIMEOUT_MS.default,
-      retry: request.retry ?? null,
-      onLost: request.onLost,
-      uniqueKey,
-    };
+  /** Stores all of the jobs or none, in one commit. Their types have been checked; none has a unique key. */
+  async submitTogether(
+    requests: readonly CreateJob[],
+    idempotencyKey: string | undefined,
+  ): Promise<Submitted[]> {
+    for (const queue of new Set(requests.map((request) => request.queue))) await this.queues.ensure(queue);
+    const submissions = await this.#storeTogether(requests, idempotencyKey);
+    this.notifier.send('work');
+    return submissions.map(answer);
+  }
+
+  async #storeTogether(requests: readonly CreateJob[], key: string | undefined): Promise<Submission[]> {
+    const jobs = requests.map(newJob);
+    if (key === undefined)
+      return (await this.jobs.insertTogether(jobs)).map((job) => ({ kind: 'created', job }));
+    return this.keyed.submitTogether(
+      jobs.map((job, index) => ({
+        job,
+        key: { key: keyOfItem(key, index), requestHash: fingerprint(requests[index]) },
+      })),
+    );
+  }
+
+  /** @throws Problem when no executor runs the type, or the payload does not fit it */
+  checkType({ type, payload }: CreateJob): void {
+    this.types.check(type, payload);
+  }
+
+  async #store(request: CreateJob, job: NewJob, idempotencyKey: string | undefined): Promise<Submission> {
+    const { uniqueKey } = job;
+    const { uniquePolicy = 'reject' } = request;
     const key =
       idempotencyKey === undefined ? undefined : { key: idempotencyKey, requestHash: fingerprint(request) };
     if (uniqueKey !== null) return this.keyed.submitUnique({ ...job, uniqueKey }, uniquePolicy, key);
@@ -144,11 +135,65 @@ export class JobService {
   }
 }
 
+/** @throws Problem when a key forbids the submission */
+function answer(submission: Submission): Submitted {
+  switch (submission.kind) {
+    case 'created':
+      return { job: submission.job, created: true };
+    case 'replayed':
+    case 'existing':
+      return { job: submission.job, created: false };
+    case 'other-request':
+      throw invalid('validation-failed', [
+        {
+          field: 'Idempotency-Key',
+          message: 'has been used for another request; take a new key for each request',
+        },
+      ]);
+    case 'pruned':
+      throw new Problem(
+        'conflict',
+        `The job that this Idempotency-Key made, ${submission.jobId}, has been deleted since.`,
+      );
+    case 'taken':
+      throw new Problem(
+        'conflict',
+        `The job ${submission.job.id} has this uniqueKey and is ${submission.job.state}.`,
+        [{ field: 'uniqueKey', message: `is taken by the unfinished job ${submission.job.id}` }],
+      );
+    default:
+      throw new Error(`unknown submission ${String(submission satisfies never)}`);
+  }
+}
+
+/** The Idempotency-Key of one job of a batch that has a key. */
+export function keyOfItem(key: string, index: number): string {
+  return `${key}#${index}`;
+}
+
+function newJob(request: CreateJob): NewJob {
+  return {
+    id: uuidv7(),
+    name: request.name ?? null,
+    type: request.type,
+    queue: request.queue,
+    payload: request.payload,
+    priority: request.priority,
+    runAt: request.runAt ?? null,
+    delayMs: request.delay ?? 0,
+    maxAttempts: request.maxAttempts,
+    timeoutMs: request.timeout ?? TIMEOUT_MS.default,
+    retry: request.retry ?? null,
+    onLost: request.onLost,
+    uniqueKey: request.uniqueKey ?? null,
+  };
+}
+
 function notFound(id: string): Problem {
   return new Problem('not-found', `There is no job with id ${id}.`);
 }
 
 /** The same for the same request; a relative time stays relative, so a repetition is recognised however late it comes. */
-function fingerprint(request: CreateJob): string {
+function fingerprint(request: CreateJob | undefined): string {
   return createHash('sha256').update(JSON.stringify(request)).digest('base64');
 }

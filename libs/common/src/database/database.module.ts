@@ -36,13 +36,24 @@ const REPOSITORIES = [
 
 @Module({})
 export class DatabaseModule {
-  /** @param applicationName what the connections are called in pg_stat_activity */
-  static register(environment: DatabaseEnvironment, applicationName: string, log: Logger): DynamicModule {
+  /**
+   * @param applicationName what the connections are called in pg_stat_activity
+   * @param sessionOptions settings of each connection, such as LOOKUPS_ONLY
+   */
+  static register(
+    environment: DatabaseEnvironment,
+    applicationName: string,
+    log: Logger,
+    sessionOptions?: string,
+  ): DynamicModule {
     return {
       module: DatabaseModule,
       global: true,
       providers: [
-        { provide: PrismaService, useFactory: () => new PrismaService(environment, applicationName, log) },
+        {
+          provide: PrismaService,
+          useFactory: () => new PrismaService(environment, applicationName, log, sessionOptions),
+        },
         { provide: HintListener, useFactory: () => new HintListener(environment, log) },
         { provide: EpochStore, useExisting: LeaderEpochs },
         ...REPOSITORIES,

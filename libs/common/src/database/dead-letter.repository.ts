@@ -1,7 +1,7 @@
 /** The dead-letter queue: jobs that have used up their attempts, and jobs that are held for a person. */
 import { Injectable } from '@nestjs/common';
 import type { ListedJob } from './job.repository.js';
-import { LISTED_JOB_COLUMNS } from './job-statements.js';
+import { DELETE_BELONGINGS, LISTED_JOB_COLUMNS } from './job-statements.js';
 import { PrismaService } from './prisma.service.js';
 
 export interface DeadLetterFilter {
@@ -14,7 +14,7 @@ export interface DeadLetterFilter {
 }
 
 /** Which dead jobs a filter means: $1 to $5, each of which may be null. Index: jobs_dead_idx. */
-const MATCHING = `state = 'dead'
+const MATCHING = `died_at IS NOT NULL AND state = 'dead'
   AND ($1::text IS NULL OR type = $1) AND ($2::text IS NULL OR queue = $2) AND ($3::text IS NULL OR error->>'name' = $3)
   AND ($4::timestamptz IS NULL OR finished_at < $4::timestamptz) AND ($5::timestamptz IS NULL OR finished_at > $5::timestamptz)`;
 
@@ -26,8 +26,7 @@ SELECT ${LISTED_JOB_COLUMNS} FROM jobs WHERE ${MATCHING} AND ($6::uuid IS NULL O
 
 /** Whether another unfinished job has taken the job's unique key meanwhile. */
 const UNIQUE_KEY_IS_TAKEN = `EXISTS (
-  SELECT 1 FROM jobs other WHERE other.unique_key = jobs.unique_key
-    AND other.state IN ('blocked', 'scheduled', 'queued', 'running') AND other.id <> jobs.id)`;
+  SELECT 1 FROM jobs other WHERE other.unfinished_key = jobs.unique_key AND other.id <> jobs.id)`;
 
 /**
  * Makes the jobs that `chosen` names due now, with further attempts; the attempt that ended them goes into their history.
@@ -61,8 +60,12 @@ const REDRIVE_MATCHING = `/* redrive_matching */ ${REDRIVE(
 )}`;
 
 const PURGE_MATCHING = `/* purge_matching */
-DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE ${MATCHING} ORDER BY id LIMIT $6 FOR UPDATE SKIP LOCKED)
-RETURNING id`;
+WITH gone AS (
+  DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE ${MATCHING} ORDER BY id LIMIT $6 FOR UPDATE SKIP LOCKED)
+  RETURNING id
+),
+${DELETE_BELONGINGS}
+SELECT id FROM gone`;
 
 /** The last id of the batch that REDRIVE_MATCHING looks at, so that jobs it must leave alone do not hold it up. */
 const END_OF_BATCH = `/* end_of_batch */

@@ -19,6 +19,10 @@ export interface ExecutorStatus extends ExecutorRegistration {
   readonly draining: boolean;
   readonly startedAt: Date;
   readonly leaseUntil: Date;
+}
+
+export interface BusyExecutor extends ExecutorStatus {
+  /** Attempts that it runs. */
   readonly running: number;
 }
 
@@ -31,17 +35,27 @@ INSERT INTO executors (id, instance, host, pid, slots, queues, types, lease_unti
 VALUES ($1::uuid, $2, $3, $4, $5, $6::text[], $7::text[], now() + $8::float8 * interval '1 millisecond')
 ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until`;
 
-/** Executors whose lease stands, with the number of attempts they run. Index: jobs_running_idx. */
+const LIVING = `id, instance, host, pid, slots, queues, types, mean_ms AS "meanMs", draining,
+  started_at AS "startedAt", lease_until AS "leaseUntil"`;
+
+/** Executors whose lease stands. */
 const LIST_LIVING = `/* list_living_executors */
-SELECT id, instance, host, pid, slots, queues, types, mean_ms AS "meanMs", draining, started_at AS "startedAt",
-  lease_until AS "leaseUntil",
-  (SELECT count(*)::int FROM jobs WHERE jobs.state = 'running' AND jobs.executor_id = executors.id) AS running
-FROM executors WHERE lease_until > now() ORDER BY instance, id`;
+SELECT ${LIVING} FROM executors WHERE lease_until > now() ORDER BY instance, id`;
+
+/** The same with the number of attempts they run. Index: jobs_in_flight_idx. */
+const LIST_BUSY = `/* list_busy_executors */
+SELECT ${LIVING}, coalesce(busy.running, 0) AS running
+FROM executors LEFT JOIN (
+  SELECT executor_id, count(*)::int AS running FROM jobs
+  WHERE in_flight_since IS NOT NULL AND state = 'running' GROUP BY executor_id
+) AS busy ON busy.executor_id = executors.id
+WHERE lease_until > now() ORDER BY instance, id`;
 
 /** Removes executors that have been silent for long and hold nothing any more. In: milliseconds since the lease ended. */
 const FORGET_EXECUTORS = `/* forget_executors */
 DELETE FROM executors e WHERE lease_until < now() - $1::float8 * interval '1 millisecond'
-  AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.state = 'running' AND jobs.executor_id = e.id)`;
+  AND NOT EXISTS (
+    SELECT 1 FROM jobs WHERE in_flight_since IS NOT NULL AND jobs.state = 'running' AND jobs.executor_id = e.id)`;
 
 @Injectable()
 export class ExecutorRepository {
@@ -75,6 +89,11 @@ export class ExecutorRepository {
 
   living(): Promise<ExecutorStatus[]> {
     return this.prisma.query<ExecutorStatus>(LIST_LIVING);
+  }
+
+  /** The same with what they run. */
+  busy(): Promise<BusyExecutor[]> {
+    return this.prisma.query<BusyExecutor>(LIST_BUSY);
   }
 
   async forget(silentMs: number): Promise<void> {

@@ -1,7 +1,14 @@
 /** The scheduler leader's half of the protocol: claim what is due (T1) and take back what the queue lost (T3). */
 import { Injectable } from '@nestjs/common';
+import { NOTHING_CLAIMED, type ClaimPosition } from '#common/domain/claim-positions.js';
 import type { Delivery } from '#common/domain/job.js';
-import { CLAIM_DUE, FIND_OVERDUE_DELIVERIES, QUEUE_DEPTHS, TAKE_BACK_DELIVERIES } from './job-statements.js';
+import {
+  CLAIM_DUE,
+  FIND_OVERDUE_DELIVERIES,
+  NEXT_DUE,
+  SHARD_QUEUES,
+  TAKE_BACK_DELIVERIES,
+} from './job-statements.js';
 import { LeaderEpochs, type Fence } from './leader-epochs.js';
 import { PrismaService } from './prisma.service.js';
 
@@ -10,14 +17,18 @@ export interface ClaimedJob {
   readonly delivery: number;
   readonly type: string;
   readonly queue: string;
+  readonly priority: number;
+  /** When it was due, in milliseconds since 1970. */
+  readonly runAtMs: number;
 }
 
-export interface QueueDepth {
+/** A queue of which more jobs are wanted. */
+export interface WantedJobs {
   readonly queue: string;
-  /** Jobs handed over and not started. */
-  readonly depth: number;
-  /** Milliseconds until the next job is due, negative when overdue, null when none is scheduled. */
-  readonly nextDueInMs: number | null;
+  /** Most jobs that are taken. */
+  readonly room: number;
+  /** For each priority, most urgent first, where to go on; from the beginning unless given. */
+  readonly positions?: readonly ClaimPosition[];
 }
 
 /** One share of the queues; each has a leader of its own. */
@@ -40,22 +51,30 @@ export class FeedRepository {
   ) {}
 
   /**
-   * Claims up to `room` due jobs of each queue, most urgent first.
-   * @returns the claimed jobs, or 'fenced' when the leader's epoch no longer stands
+   * Claims due jobs of each queue, most urgent first.
+   * @returns the claimed jobs; none also when the leader's epoch no longer stands
    */
-  async claimDue(fence: Fence, rooms: ReadonlyMap<string, number>): Promise<ClaimedJob[] | 'fenced'> {
-    const claimed = await this.prisma.query<ClaimedJob>(
-      CLAIM_DUE,
-      fence.election,
-      fence.epoch,
-      [...rooms.keys()],
-      [...rooms.values()],
-    );
-    return claimed.length > 0 || (await this.epochs.stands(fence)) ? claimed : 'fenced';
+  claimDue(fence: Fence, wanted: readonly WantedJobs[]): Promise<ClaimedJob[]> {
+    return this.prisma.query<ClaimedJob>(CLAIM_DUE, fence.election, fence.epoch, ...wantedColumns(wanted));
   }
 
-  depths(shard: Shard): Promise<QueueDepth[]> {
-    return this.prisma.query<QueueDepth>(QUEUE_DEPTHS, shard.number, shard.of);
+  /**
+   * @returns in how many milliseconds the next job of these queues is due, negative when overdue, null when none is scheduled;
+   * or 'fenced' when the leader's epoch no longer stands
+   */
+  async nextDueInMs(fence: Fence, queues: readonly WantedJobs[]): Promise<number | null | 'fenced'> {
+    const [next] = await this.prisma.query<{ standing: boolean; dueInMs: number | null }>(
+      NEXT_DUE,
+      fence.election,
+      fence.epoch,
+      ...wantedColumns(queues),
+    );
+    return next?.standing === true ? next.dueInMs : 'fenced';
+  }
+
+  async queuesOf(shard: Shard): Promise<string[]> {
+    const rows = await this.prisma.query<{ name: string }>(SHARD_QUEUES, shard.number, shard.of);
+    return rows.map(({ name }) => name);
   }
 
   /** Deliveries that nobody has started for `ageMs`, oldest first. */
@@ -77,4 +96,14 @@ export class FeedRepository {
     );
     return rows.length > 0 || (await this.epochs.stands(fence)) ? rows.length : 'fenced';
   }
+}
+
+function wantedColumns(wanted: readonly WantedJobs[]): unknown[] {
+  const positions = wanted.flatMap(({ positions: known }) => known ?? NOTHING_CLAIMED);
+  return [
+    wanted.map(({ queue }) => queue),
+    wanted.map(({ room }) => room),
+    positions.map(({ atMs }) => (atMs === -Infinity ? '-infinity' : new Date(atMs).toISOString())),
+    positions.map(({ id }) => id),
+  ];
 }

@@ -4,6 +4,8 @@
  * changes no row has met a newer truth, which is an expected answer.
  */
 
+import { PRIORITY, type JobState } from '#common/domain/job.js';
+
 /** What a job's row looks like to the repository. */
 export const JOB_COLUMNS = `id, name, type, queue, state, priority, run_at AS "runAt", delivery, attempt,
   max_attempts AS "maxAttempts", timeout_ms::float8 AS "timeoutMs", retry, payload, created_at AS "createdAt",
@@ -12,29 +14,41 @@ export const JOB_COLUMNS = `id, name, type, queue, state, priority, run_at AS "r
   unique_key AS "uniqueKey", result, error`;
 
 /** Commits of this statement need not wait for the disk: what a crash of Postgres loses here, the fences heal. */
-const WITHOUT_FSYNC = `nosync AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))`;
+export const WITHOUT_FSYNC = `nosync AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))`;
+
+/**
+ * The job is in this state, said so that Postgres does not estimate how many are. Its statistics lag behind: when they say
+ * that hardly any job is running, it reads all jobs to find the few, and compares each with each of a batch.
+ */
+const isIn = (state: JobState) => `coalesce(jobs.state = '${state}', false)`;
 
 /** The columns of new jobs, as parameters $1 to $13 and as a table named n. */
 const NEW_JOBS = `unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::timestamptz[], $7::float8[],
             $8::int[], $9::bigint[], $10::jsonb[], $11::jsonb[], $12::text[], $13::text[])
   AS n(id, name, type, queue, priority, run_at, delay_ms, max_attempts, timeout_ms, retry, payload, on_lost, unique_key)`;
 
+/** Columns hold milliseconds; rounded up, what is due now would be due a moment later. */
+const THIS_MOMENT = `date_trunc('milliseconds', now())`;
+
 /** Due at their run_at, or so many milliseconds from now. */
 const STORE_NEW_JOBS = `
-INSERT INTO jobs (id, name, type, queue, state, priority, run_at, max_attempts, timeout_ms, retry, payload, on_lost, unique_key)
-SELECT n.id, n.name, n.type, n.queue, 'scheduled', n.priority,
-       coalesce(n.run_at, now() + n.delay_ms * interval '1 millisecond'),
+INSERT INTO jobs (id, name, type, queue, state, priority, created_at, run_at, max_attempts, timeout_ms, retry, payload, on_lost, unique_key)
+SELECT n.id, n.name, n.type, n.queue, 'scheduled', n.priority, ${THIS_MOMENT},
+       coalesce(n.run_at, ${THIS_MOMENT} + n.delay_ms * interval '1 millisecond'),
        n.max_attempts, n.timeout_ms, n.retry, n.payload, n.on_lost, n.unique_key`;
 
-/** Submit: stores new jobs. In: one array for each column. Rows: the stored jobs, in no particular order. */
+/** What the database decides about a new job; all else the caller knows. */
+const NEW_JOB_TIMES = `id, run_at AS "runAt", created_at AS "createdAt"`;
+
+/** Submit: stores new jobs. In: one array for each column. Rows: id and times of each, in no particular order. */
 export const INSERT_JOBS = `/* insert_jobs */
 ${STORE_NEW_JOBS}
 FROM ${NEW_JOBS}
-RETURNING ${JOB_COLUMNS}`;
+RETURNING ${NEW_JOB_TIMES}`;
 
 /**
  * Submit with Idempotency-Keys: stores the jobs whose key is new, together with the key.
- * In: the columns, then keys and request hashes. Rows: the stored jobs; one whose key was known is not among them.
+ * In: the columns, then keys and request hashes. Rows: id and times; a job whose key was known is not among them.
  * Keys are taken in their own order, so that two batches which share some wait for each other instead of deadlocking.
  */
 export const INSERT_IDEMPOTENT_JOBS = `/* insert_idempotent_jobs */
@@ -46,7 +60,7 @@ WITH fresh AS (
 )
 ${STORE_NEW_JOBS}
 FROM ${NEW_JOBS} JOIN fresh ON fresh.job_id = n.id
-RETURNING ${JOB_COLUMNS}`;
+RETURNING ${NEW_JOB_TIMES}`;
 
 /** What earlier submissions with these Idempotency-Keys have made. Rows: key, hash of the request, id of the job. */
 export const FIND_IDEMPOTENCY_KEYS = `/* find_idempotency_keys */
@@ -56,19 +70,33 @@ SELECT key, request_hash AS "requestHash", job_id AS "jobId" FROM idempotency_ke
 export const INSERT_UNIQUE_JOB = `/* insert_unique_job */
 ${STORE_NEW_JOBS}
 FROM ${NEW_JOBS}
-ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL AND state IN ('blocked', 'scheduled', 'queued', 'running') DO NOTHING
+ON CONFLICT (unfinished_key) WHERE unfinished_key IS NOT NULL DO NOTHING
 RETURNING ${JOB_COLUMNS}`;
 
 /** The unfinished job that has a unique key, locked so that it cannot start or end meanwhile. Rows: one or none. */
 export const LOCK_UNIQUE_JOB = `/* lock_unique_job */
 SELECT ${JOB_COLUMNS} FROM jobs
-WHERE unique_key = $1 AND state IN ('blocked', 'scheduled', 'queued', 'running') FOR UPDATE`;
+WHERE unfinished_key = $1 FOR UPDATE`;
+
+/** Priorities are scanned one by one, so that each is one range of the index. */
+const EACH_PRIORITY = `generate_series(${PRIORITY.most}, ${PRIORITY.least}) AS p(priority)`;
+
+/**
+ * Where to begin to look in one queue and priority: behind what was claimed last, but never less than a second ago, because
+ * a submission may become visible after a later one. What lies before is dead index entries for the most part.
+ * From $5 and $6, the last claimed due time and id of each priority of each wanted queue.
+ */
+const AFTER_POSITION = `(claimable_at, jobs.id) > (
+    least(last.at, now() - interval '1 second'),
+    CASE WHEN last.at < now() - interval '1 second' THEN last.id ELSE '00000000-0000-0000-0000-000000000000' END)`;
+const LAST_CLAIMED = `(SELECT ($5::timestamptz[])[place] AS at, ($6::uuid[])[place] AS id
+  FROM (SELECT (wanted.nth - 1) * ${PRIORITY.least - PRIORITY.most + 1} + p.priority - ${PRIORITY.most - 1} AS place) AS places) AS last`;
 
 /**
  * T1, claim: takes due jobs, most urgent first, and readies them for the hand-over.
- * In: election, epoch; for each queue how many are wanted.
+ * In: election, epoch; for each queue how many are wanted; where to begin.
  * Guard: the epoch still stands (share-locked, so a successor's bump waits for this claim or beats it); state scheduled.
- * Rows: id, delivery, type, queue of each claimed job, in the order of the hand-over.
+ * Rows: id, delivery, type, queue, priority and due time of each claimed job, in the order of the hand-over.
  * Index: jobs_claim_idx, read once for each queue and priority, so jobs that are not due cost nothing.
  */
 export const CLAIM_DUE = `/* claim_due */
@@ -79,24 +107,43 @@ standing AS MATERIALIZED (
 due AS MATERIALIZED (
   SELECT job.id, job.priority, job.run_at
   FROM standing,
-       unnest($3::text[], $4::int[]) AS wanted(queue, room),
+       unnest($3::text[], $4::int[]) WITH ORDINALITY AS wanted(queue, room, nth),
        LATERAL (
          SELECT one.id, one.run_at, one.priority
-         FROM generate_series(0, 9) AS p(priority),
+         FROM ${EACH_PRIORITY},
+              LATERAL ${LAST_CLAIMED},
               LATERAL (
-                SELECT id, run_at, jobs.priority FROM jobs
-                WHERE state = 'scheduled' AND jobs.queue = wanted.queue AND jobs.priority = p.priority AND run_at <= now()
-                ORDER BY run_at, id LIMIT wanted.room FOR UPDATE SKIP LOCKED
+                SELECT jobs.id, run_at, jobs.priority FROM jobs
+                WHERE jobs.queue = wanted.queue AND jobs.priority = p.priority AND claimable_at <= now()
+                  AND ${AFTER_POSITION}
+                ORDER BY claimable_at, jobs.id LIMIT wanted.room FOR UPDATE OF jobs SKIP LOCKED
               ) AS one
          LIMIT wanted.room
        ) AS job
 ),
 claimed AS (
   UPDATE jobs SET state = 'queued', delivery = delivery + 1, queued_at = now()
-  FROM due WHERE jobs.id = due.id AND jobs.state = 'scheduled'
-  RETURNING jobs.id, jobs.delivery, jobs.type, jobs.queue, due.priority, due.run_at
+  FROM due WHERE jobs.id = due.id AND ${isIn('scheduled')}
+  RETURNING jobs.id, jobs.delivery, jobs.type, jobs.queue, jobs.priority, jobs.run_at
 )
-SELECT id, delivery, type, queue FROM claimed ORDER BY priority, run_at, id`;
+SELECT id, delivery, type, queue, priority, extract(epoch FROM run_at)::float8 * 1000 AS "runAtMs"
+FROM claimed ORDER BY priority, run_at, id`;
+
+/**
+ * When the next job of some queues is due.
+ * In: as for CLAIM_DUE; $4 is not looked at. Rows: one; whether the epoch stands, and in how many milliseconds (negative when
+ * overdue) the next job is due, or null when none is scheduled. Index: jobs_claim_idx.
+ */
+export const NEXT_DUE = `/* next_due */
+SELECT EXISTS (SELECT 1 FROM leader_epochs WHERE election = $1 AND epoch = $2) AS standing,
+  (SELECT extract(epoch FROM min(first.claimable_at) - clock_timestamp())::float8 * 1000
+   FROM unnest($3::text[], $4::int[]) WITH ORDINALITY AS wanted(queue, room, nth),
+        ${EACH_PRIORITY},
+        LATERAL ${LAST_CLAIMED},
+        LATERAL (SELECT claimable_at FROM jobs
+                 WHERE jobs.queue = wanted.queue AND jobs.priority = p.priority
+                   AND ${AFTER_POSITION}
+                 ORDER BY claimable_at, jobs.id LIMIT 1) AS first) AS "dueInMs"`;
 
 /**
  * The queues of one shard. The hash is Postgres's own, so all schedulers that use one database agree on it.
@@ -104,32 +151,19 @@ SELECT id, delivery, type, queue FROM claimed ORDER BY priority, run_at, id`;
  */
 const QUEUES_OF_SHARD = `(SELECT name FROM queues WHERE (hashtext(name) & 2147483647) % $2::int = $1::int) AS q`;
 
-/**
- * What the feeder needs to know before it claims.
- * In: shard, number of shards. Rows: for each queue how many jobs are handed over but not started, and in how many
- * milliseconds (negative when overdue) its next job is due, or null when none is scheduled.
- * Index: jobs_queued_idx and jobs_claim_idx.
- */
-export const QUEUE_DEPTHS = `/* queue_depths */
-SELECT q.name AS queue,
-  (SELECT count(*)::int FROM jobs WHERE state = 'queued' AND queue = q.name) AS depth,
-  (SELECT extract(epoch FROM min(first.run_at) - clock_timestamp())::float8 * 1000
-   FROM generate_series(0, 9) AS p(priority),
-        LATERAL (SELECT run_at FROM jobs WHERE state = 'scheduled' AND queue = q.name AND priority = p.priority
-                 ORDER BY run_at, id LIMIT 1) AS first) AS "nextDueInMs"
-FROM ${QUEUES_OF_SHARD}`;
+/** The queues of one shard. In: shard, number of shards. Rows: name. */
+export const SHARD_QUEUES = `/* shard_queues */ SELECT name FROM ${QUEUES_OF_SHARD}`;
 
 /**
  * T3, sweep, first half: handed-over jobs that nobody has started for a while.
- * In: shard, number of shards, age in milliseconds, most rows. Rows: id, delivery, queue. Index: jobs_queued_idx.
+ * In: shard, number of shards, age in milliseconds, most rows. Rows: id, delivery, queue, oldest first.
+ * Index: jobs_in_flight_idx.
  */
 export const FIND_OVERDUE_DELIVERIES = `/* find_overdue_deliveries */
-SELECT j.id AS "jobId", j.delivery, j.queue
-FROM ${QUEUES_OF_SHARD},
-     LATERAL (SELECT id, delivery, queue, queued_at FROM jobs
-              WHERE state = 'queued' AND queue = q.name AND queued_at <= now() - $3::float8 * interval '1 millisecond'
-              ORDER BY queued_at LIMIT $4) AS j
-ORDER BY j.queued_at LIMIT $4`;
+SELECT id AS "jobId", delivery, queue FROM jobs
+WHERE in_flight_since <= now() - $3::float8 * interval '1 millisecond' AND ${isIn('queued')}
+  AND queue IN (SELECT name FROM ${QUEUES_OF_SHARD})
+ORDER BY in_flight_since LIMIT $4`;
 
 /**
  * T3, sweep, second half: takes back deliveries that BullMQ does not know, so that the next claim hands them over anew.
@@ -142,7 +176,7 @@ WITH standing AS MATERIALIZED (
 )
 UPDATE jobs SET state = 'scheduled', queued_at = NULL
 FROM standing, unnest($3::uuid[], $4::int[]) AS lost(id, delivery)
-WHERE jobs.id = lost.id AND jobs.state = 'queued' AND jobs.delivery = lost.delivery
+WHERE jobs.id = lost.id AND ${isIn('queued')} AND jobs.delivery = lost.delivery
 RETURNING jobs.id`;
 
 /**
@@ -157,7 +191,7 @@ alive AS MATERIALIZED (SELECT 1 FROM executors, nosync WHERE id = $1::uuid AND l
 UPDATE jobs SET state = 'running', attempt = attempt + 1, executor_id = $1::uuid, started_at = now(),
   finished_at = NULL, deadline = now() + (timeout_ms + $4::float8) * interval '1 millisecond'
 FROM alive, unnest($2::uuid[], $3::int[]) AS d(id, delivery)
-WHERE jobs.id = d.id AND jobs.state = 'queued' AND jobs.delivery = d.delivery
+WHERE jobs.id = d.id AND ${isIn('queued')} AND jobs.delivery = d.delivery
 RETURNING jobs.id, type, payload, jobs.delivery, attempt, max_attempts AS "maxAttempts", timeout_ms::float8 AS "timeoutMs", retry,
   on_lost AS "onLost"`;
 
@@ -187,7 +221,7 @@ accepted AS (
     error = CASE WHEN ended.counted THEN coalesce(ended.error, ended.attempt_error) ELSE jobs.error END,
     deadline = NULL, queued_at = NULL
   FROM ended${standing}
-  WHERE jobs.id = ended.id AND jobs.state = 'running' AND jobs.executor_id = ended.executor_id
+  WHERE jobs.id = ended.id AND ${isIn('running')} AND jobs.executor_id = ended.executor_id
     AND jobs.delivery = ended.delivery AND jobs.attempt = ended.attempt
   RETURNING jobs.id, jobs.state, ended.attempt, ended.outcome, ended.attempt_error, jobs.executor_id, jobs.started_at
 ),
@@ -215,13 +249,13 @@ SELECT id, state FROM accepted`;
 
 /**
  * T7, reclaim, first half: running attempts whose executor's lease ran out, whose executor has left, or whose own
- * deadline has passed. In: most rows. Index: jobs_running_idx (it holds no more rows than the cluster has slots).
+ * deadline has passed. In: most rows. Index: jobs_in_flight_idx.
  */
 export const FIND_LOST_ATTEMPTS = `/* find_lost_attempts */
 SELECT j.id, j.delivery, j.attempt, j.max_attempts AS "maxAttempts", j.retry, j.on_lost AS "onLost", j.executor_id AS "executorId",
   (e.id IS NOT NULL AND e.lease_until > now()) AS "executorAlive"
 FROM jobs j LEFT JOIN executors e ON e.id = j.executor_id
-WHERE j.state = 'running' AND (e.id IS NULL OR e.lease_until <= now() OR j.deadline <= now())
+WHERE j.in_flight_since IS NOT NULL AND j.state = 'running' AND (e.id IS NULL OR e.lease_until <= now() OR j.deadline <= now())
 LIMIT $1`;
 
 /**
@@ -239,12 +273,12 @@ RETURNING ${JOB_COLUMNS}`;
 /**
  * What an executor should know of: its attempts that somebody wants ended, and those that began a while ago. The safety
  * net for notifications, and for answers to START, that were lost on the way.
- * In: executor, age in milliseconds. Index: jobs_running_idx.
+ * In: executor, age in milliseconds. Index: jobs_in_flight_idx.
  */
 export const FIND_OWN_ATTEMPTS = `/* find_own_attempts */
 SELECT id, delivery, attempt, max_attempts AS "maxAttempts", retry, on_lost AS "onLost",
   cancel_requested_at IS NOT NULL AS "cancelRequested"
-FROM jobs WHERE state = 'running' AND executor_id = $1::uuid
+FROM jobs WHERE in_flight_since IS NOT NULL AND state = 'running' AND executor_id = $1::uuid
   AND (cancel_requested_at IS NOT NULL OR started_at < now() - $2::float8 * interval '1 millisecond')`;
 
 export const GET_JOBS = `/* get_jobs */
@@ -279,3 +313,7 @@ WHERE ($1::uuid IS NULL OR id < $1::uuid)
   AND ($3::text IS NULL OR type = $3)
   AND ($4::text IS NULL OR queue = $4)
 ORDER BY id DESC LIMIT $5`;
+
+/** What belongs to jobs that a CTE named "gone" deletes goes with them. */
+export const DELETE_BELONGINGS = `gone_attempts AS (DELETE FROM job_attempts USING gone WHERE job_id = gone.id),
+gone_outputs AS (DELETE FROM job_outputs USING gone WHERE job_id = gone.id)`;

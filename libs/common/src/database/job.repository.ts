@@ -61,10 +61,37 @@ export function newJobColumns(jobs: readonly NewJob[]): unknown[] {
   ];
 }
 
+/** What the database decides about a new job. */
+export interface NewJobTimes {
+  readonly id: string;
+  readonly runAt: Date;
+  readonly createdAt: Date;
+}
+
+/** A job as it is just after it was stored. */
+export function storedJob(job: NewJob, { runAt, createdAt }: NewJobTimes): Job {
+  const { delayMs: _, ...given } = job;
+  return {
+    ...given,
+    runAt,
+    createdAt,
+    state: 'scheduled',
+    delivery: 0,
+    attempt: 0,
+    queuedAt: null,
+    startedAt: null,
+    finishedAt: null,
+    executorId: null,
+    cancelRequestedAt: null,
+    result: null,
+    error: null,
+  };
+}
+
 @Injectable()
 export class JobRepository {
   readonly #inserts = new Batcher<NewJob, Job>({
-    flush: (jobs) => this.#insertAll(jobs),
+    flush: (jobs) => this.insertTogether(jobs),
     maxItems: INSERT_BATCH,
     concurrency: INSERT_CONCURRENCY,
     isItemFault: isValueFault,
@@ -80,10 +107,14 @@ export class JobRepository {
     return this.#inserts.add(job);
   }
 
-  async #insertAll(jobs: NewJob[]): Promise<Job[]> {
-    const rows = await this.prisma.query<Job>(INSERT_JOBS, ...newJobColumns(jobs));
-    const byId = new Map(rows.map((row) => [row.id, row]));
-    return jobs.map(({ id }) => byId.get(id) as Job);
+  /**
+   * Stores all of the jobs or none.
+   * @throws DatabaseUnavailableError when they are not known to be stored
+   */
+  async insertTogether(jobs: readonly NewJob[]): Promise<Job[]> {
+    const rows = await this.prisma.query<NewJobTimes>(INSERT_JOBS, ...newJobColumns(jobs));
+    const times = new Map(rows.map((row) => [row.id, row]));
+    return jobs.map((job) => storedJob(job, times.get(job.id) as NewJobTimes));
   }
 
   async get(id: string): Promise<Job | undefined> {

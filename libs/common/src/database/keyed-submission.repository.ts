@@ -7,7 +7,7 @@ import type { Job, NewJob } from '#common/domain/job.js';
 import { Batcher } from '#common/runtime/batcher.js';
 import { Semaphore } from '#common/runtime/semaphore.js';
 import { DatabaseUnavailableError, isUnavailable, isValueFault } from './database-errors.js';
-import { newJobColumns } from './job.repository.js';
+import { newJobColumns, storedJob, type NewJobTimes } from './job.repository.js';
 import {
   CANCEL_JOB,
   FIND_IDEMPOTENCY_KEYS,
@@ -71,19 +71,24 @@ export class KeyedSubmissionRepository {
     return this.#inserts.add({ job, key });
   }
 
-  async #insertIdempotent(items: { job: NewJob; key: IdempotencyKey }[]): Promise<Submission[]> {
-    const rows = await this.prisma.query<Job>(
+  /** The same for jobs of which all or none are to be stored; a repetition finds all of them or none. */
+  submitTogether(items: readonly { job: NewJob; key: IdempotencyKey }[]): Promise<Submission[]> {
+    return this.#insertIdempotent(items);
+  }
+
+  async #insertIdempotent(items: readonly { job: NewJob; key: IdempotencyKey }[]): Promise<Submission[]> {
+    const rows = await this.prisma.query<NewJobTimes>(
       INSERT_IDEMPOTENT_JOBS,
       ...newJobColumns(items.map(({ job }) => job)),
       items.map(({ key }) => key.key),
       items.map(({ key }) => key.requestHash),
     );
-    const created = new Map(rows.map((job) => [job.id, job]));
+    const created = new Map(rows.map((row) => [row.id, row]));
     const repeated = items.filter(({ job }) => !created.has(job.id));
     const replays = await this.#replays(repeated.map(({ key }) => key));
     return items.map(({ job, key }) => {
-      const stored = created.get(job.id);
-      return stored === undefined ? replays(key) : { kind: 'created', job: stored };
+      const times = created.get(job.id);
+      return times === undefined ? replays(key) : { kind: 'created', job: storedJob(job, times) };
     });
   }
 

@@ -9,6 +9,7 @@ import type { DatabaseEnvironment } from '#common/config/environment.js';
 import type { Logger } from '#common/logging/logger.js';
 import { Alarm } from '#common/runtime/alarm.js';
 import { repeat } from '#common/runtime/repeat.js';
+import { WITHOUT_FSYNC } from './job-statements.js';
 import { PrismaService } from './prisma.service.js';
 
 /**
@@ -54,7 +55,8 @@ export class Notifier {
       // A hint that cannot be sent is no loss: the receivers look for themselves every second.
       await this.prisma
         .query(
-          `/* notify */ SELECT pg_notify('${CHANNEL}', hint)::text FROM unnest($1::text[]) AS hint`,
+          `/* notify */ WITH ${WITHOUT_FSYNC}
+           SELECT pg_notify('${CHANNEL}', hint)::text FROM nosync, unnest($1::text[]) AS hint`,
           hints,
         )
         .catch(() => undefined);

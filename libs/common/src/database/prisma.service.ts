@@ -3,6 +3,7 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { DatabaseEnvironment } from '#common/config/environment.js';
 import type { Logger } from '#common/logging/logger.js';
+import { arrayLiteral, type ArrayItem } from './array-literal.js';
 import { DatabaseUnavailableError, isDeadlock, isUnavailable } from './database-errors.js';
 import { PrismaClient } from './generated/client.js';
 
@@ -17,9 +18,22 @@ const MAX_DEADLOCKS = 5;
 /** Statements that open with a name in a comment are prepared once for each connection under that name. */
 const NAMED_STATEMENT = /^\/\* (\w+) \*\//;
 
+/**
+ * For connections that work on batches of ids: always by index, one lookup for each row, by a plan that is made once. What
+ * Postgres would choose instead from statistics that are a minute old can be a thousand times slower.
+ */
+export const LOOKUPS_ONLY =
+  '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_bitmapscan=off -c plan_cache_mode=force_generic_plan';
+
 @Injectable()
 export class PrismaService extends PrismaClient implements OnApplicationShutdown {
-  constructor(environment: DatabaseEnvironment, applicationName: string, log: Logger) {
+  /** @param sessionOptions settings of each connection, as Postgres takes them on its command line */
+  constructor(
+    environment: DatabaseEnvironment,
+    applicationName: string,
+    log: Logger,
+    sessionOptions?: string,
+  ) {
     const adapter = new PrismaPg(
       {
         connectionString: environment.DATABASE_URL,
@@ -31,6 +45,7 @@ export class PrismaService extends PrismaClient implements OnApplicationShutdown
         query_timeout: STATEMENT_TIMEOUT_MS + 5000,
         idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
         keepAlive: true,
+        ...(sessionOptions === undefined ? {} : { options: sessionOptions }),
       },
       {
         statementNameGenerator: ({ sql }) => NAMED_STATEMENT.exec(sql)?.[1] ?? '',
@@ -42,14 +57,17 @@ export class PrismaService extends PrismaClient implements OnApplicationShutdown
   }
 
   /**
-   * Runs one statement and returns its rows.
+   * Runs one statement and returns its rows. Arrays are passed as text, so that the statement must say their type.
    * @throws DatabaseUnavailableError when Postgres cannot be reached or is not ready; what the statement did is then unknown
    * @throws what Prisma throws for every other error
    */
   async query<Row>(statement: string, ...parameters: unknown[]): Promise<Row[]> {
+    const values = parameters.map((value) =>
+      Array.isArray(value) ? arrayLiteral(value as ArrayItem[]) : value,
+    );
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.$queryRawUnsafe<Row[]>(statement, ...parameters);
+        return await this.$queryRawUnsafe<Row[]>(statement, ...values);
       } catch (error) {
         // Of two that wait for each other Postgres undoes one, as if it had never been sent.
         if (isDeadlock(error) && tries < MAX_DEADLOCKS) continue;

@@ -1,6 +1,7 @@
 /** Deletes what retention no longer keeps, in small steps that never hold locks for long. */
 import { Injectable } from '@nestjs/common';
 import { LeaderEpochs, type Fence } from './leader-epochs.js';
+import { DELETE_BELONGINGS } from './job-statements.js';
 import { PrismaService } from './prisma.service.js';
 
 /** How long finished jobs are kept, in milliseconds since their end. */
@@ -9,8 +10,6 @@ export interface Retention {
   readonly cancelledMs: number;
   readonly expiredMs: number;
   readonly deadMs: number;
-  /** Of what became of due times: since it was recorded. */
-  readonly occurrencesMs: number;
 }
 
 export interface PruneStep {
@@ -44,7 +43,8 @@ gone AS (
     CASE old.state WHEN 'succeeded' THEN $5::float8 WHEN 'cancelled' THEN $6::float8 WHEN 'expired' THEN $7::float8
                    WHEN 'dead' THEN $8::float8 END
   RETURNING jobs.id
-)
+),
+${DELETE_BELONGINGS}
 SELECT (SELECT count(*)::int FROM gone) AS deleted, (SELECT id FROM old ORDER BY id DESC LIMIT 1) AS "lastId"`;
 
 /** Idempotency-Keys are kept for this long, in milliseconds. */

@@ -68,14 +68,15 @@ FOR UPDATE OF s`;
 
 /**
  * Second, enters due times in the ledger and makes the jobs of exactly those that were not there yet.
- * In: schedule, due time, outcome, reason, job id (null when skipped) and when that job is due, of each.
+ * In: schedule, due time, outcome, reason, job id (null when skipped) and when that job is due, of each. (One that is due
+ * already is due now, like any other submission: the feeder, which goes on where it was, then need not look back for it.)
  * Rows: the schedule of each job made.
  */
 export const ENTER_OCCURRENCES = `/* enter_occurrences */
 WITH entered AS (
   INSERT INTO occurrences (schedule_id, due_at, outcome, reason, lateness_ms, run_at, job_id, job_open)
   SELECT schedule_id, due_at, outcome, reason, greatest(0, extract(epoch FROM now() - due_at) * 1000)::bigint,
-    CASE WHEN job_id IS NOT NULL THEN run_at END, job_id, job_id IS NOT NULL
+    CASE WHEN job_id IS NOT NULL THEN greatest(run_at, now()) END, job_id, job_id IS NOT NULL
   FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::uuid[], $6::timestamptz[])
     AS o(schedule_id, due_at, outcome, reason, job_id, run_at)
   ON CONFLICT (schedule_id, due_at) DO NOTHING

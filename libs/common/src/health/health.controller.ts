@@ -10,7 +10,7 @@ export interface ReadinessCheck {
   readonly check: () => Promise<string | undefined> | string | undefined;
 }
 
-const READINESS_CHECKS = Symbol('readiness checks');
+export const READINESS_CHECKS = Symbol('readiness checks');
 
 /** A check that takes longer has failed, in milliseconds. */
 const CHECK_TIMEOUT_MS = 2000;
@@ -21,7 +21,8 @@ export interface HealthReport {
   readonly checks: Readonly<Record<string, string>>;
 }
 
-async function runChecks(checks: readonly ReadinessCheck[]): Promise<HealthReport> {
+/** Runs all checks at once. */
+export async function runChecks(checks: readonly ReadinessCheck[]): Promise<HealthReport> {
   const results = await Promise.all(
     checks.map(async ({ name, check }): Promise<[string, string]> => {
       let timer: NodeJS.Timeout | undefined;

@@ -48,6 +48,12 @@ export class DeliveryPublisher extends EventEmitter<{ connected: [] }> implement
     );
   }
 
+  /** How many envelopes of a queue wait to be taken. */
+  async waitingCount(queue: string): Promise<number> {
+    this.#requireConnection();
+    return this.#queue(queue).getWaitingCount();
+  }
+
   /** The deliveries that wait in a queue, as `<job id>:<delivery>`; ones that an executor has already taken are not among them. */
   async waiting(queue: string): Promise<Set<string>> {
     this.#requireConnection();

@@ -80,3 +80,17 @@ test('a fault of the whole batch reaches every caller, and the next batch is tri
   down = false;
   expect(await batcher.add(3)).toBe(3);
 });
+
+test('items that count for several fill a batch sooner, and one that is too large goes alone', async () => {
+  const batches: string[][] = [];
+  const batcher = new Batcher<string, null>({
+    flush: async (items) => {
+      batches.push(items);
+      return items.map(() => null);
+    },
+    maxItems: 5,
+    sizeOf: ({ length }) => length,
+  });
+  await Promise.all(['aaa', 'bb', 'c', 'ddddddd', 'e'].map((item) => batcher.add(item)));
+  expect(batches).toEqual([['aaa', 'bb'], ['c'], ['ddddddd'], ['e']]);
+});

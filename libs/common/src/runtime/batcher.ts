@@ -6,8 +6,10 @@
 export interface BatcherOptions<Item, Result> {
   /** Handles the items together and returns one result for each, in their order. */
   readonly flush: (items: Item[]) => Promise<Result[]>;
-  /** Most items in one batch. */
+  /** Most items in one batch; by `sizeOf` when that is given. An item that is larger goes alone. */
   readonly maxItems: number;
+  /** How many an item counts for. Default 1. */
+  readonly sizeOf?: (item: Item) => number;
   /** Batches under way at the same time. Default 1. */
   readonly concurrency?: number;
   /** Says of an error that it is the fault of a single item, so that its batch is split until the culprit stands alone. */
@@ -44,7 +46,7 @@ export class Batcher<Item, Result> {
     // After the current round of I/O, so that requests which were read together are flushed together.
     setImmediate(() => {
       this.#scheduled = false;
-      const batch = this.#waiting.splice(0, this.#options.maxItems);
+      const batch = this.#waiting.splice(0, this.#batchLength());
       if (batch.length === 0) return;
       this.#underWay += 1;
       void this.#flush(batch).finally(() => {
@@ -53,6 +55,18 @@ export class Batcher<Item, Result> {
       });
       if (this.#waiting.length > 0) this.#schedule();
     });
+  }
+
+  /** How many of those that wait go into the next batch. */
+  #batchLength(): number {
+    const { maxItems, sizeOf } = this.#options;
+    if (sizeOf === undefined) return maxItems;
+    let total = 0;
+    const end = this.#waiting.findIndex(({ item }, index) => {
+      total += sizeOf(item);
+      return total > maxItems && index > 0;
+    });
+    return end === -1 ? this.#waiting.length : end;
   }
 
   async #flush(batch: Waiting<Item, Result>[]): Promise<void> {

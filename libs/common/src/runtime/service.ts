@@ -33,7 +33,10 @@ export interface ServiceOptions<Environment> {
   readonly environment: z.ZodType<Environment>;
   /** Where the HTTP server listens; a port of 0 is any free one. */
   readonly listen: (environment: Environment) => { host: string; port: number };
-  readonly module: (context: ServiceContext<Environment>) => DynamicModule | Type;
+  /** Puts the service together; the start fails when it throws. */
+  readonly module: (
+    context: ServiceContext<Environment>,
+  ) => DynamicModule | Type | Promise<DynamicModule | Type>;
   /** Largest accepted request body, in bytes. Default 16 KiB. */
   readonly bodyLimitBytes?: number;
   /** Adds hooks that look at every request first. */
@@ -75,7 +78,7 @@ export async function runService<Environment extends ProcessEnvironment & Identi
   const errors = options.errors?.(log);
   const { host, port } = options.listen(environment);
   const app = await NestFactory.create<NestFastifyApplication>(
-    options.module(context),
+    await moduleOrExit(options, context),
     new FastifyAdapter({
       bodyLimit: options.bodyLimitBytes ?? DEFAULT_BODY_LIMIT_BYTES,
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -108,6 +111,18 @@ function parseOrExit<Environment>({ environment, name }: ServiceOptions<Environm
   } catch (error) {
     if (!(error instanceof EnvironmentError)) throw error;
     process.stderr.write(`${name}: ${error.message}\n`);
+    process.exit(1);
+  }
+}
+
+async function moduleOrExit<Environment>(
+  options: ServiceOptions<Environment>,
+  context: ServiceContext<Environment>,
+): Promise<DynamicModule | Type> {
+  try {
+    return await options.module(context);
+  } catch (error) {
+    context.log.error('cannot start', { error });
     process.exit(1);
   }
 }

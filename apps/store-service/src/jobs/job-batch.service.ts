@@ -1,0 +1,111 @@
+/** Submits many jobs at once. Each is judged by itself, unless all or none are wanted. */
+import { Injectable } from '@nestjs/common';
+import { DatabaseUnavailableError } from '#common/database/database-errors.js';
+import type { Job, JobState } from '#common/domain/job.js';
+import { toProblem } from '../http/problem.filter.js';
+import { Problem, type FieldProblem, type ProblemKind } from '../http/problem.js';
+import { checked, invalid } from '../http/validation.js';
+import { createJobSchema, type CreateJob } from './job.schemas.js';
+import { JobService, keyOfItem } from './job.service.js';
+
+/** Jobs that are looked at before other requests have their turn. */
+const CHECKED_AT_ONCE = 500;
+
+export interface BatchOptions {
+  /** Store all or none. */
+  readonly atomic: boolean;
+  /** A repetition with the same key and jobs makes no second ones. */
+  readonly idempotencyKey: string | undefined;
+}
+
+/** What became of one job of the batch. */
+export type BatchResult =
+  | { readonly index: number; readonly id: string; readonly state: JobState; readonly created: boolean }
+  | { readonly index: number; readonly error: BatchError };
+
+export interface BatchError {
+  readonly kind: ProblemKind;
+  readonly detail: string;
+  readonly errors: readonly FieldProblem[];
+}
+
+@Injectable()
+export class JobBatchService {
+  constructor(private readonly jobs: JobService) {}
+
+  /**
+   * @param items what the client sent for each job
+   * @returns one result for each, in their order
+   * @throws Problem when all or none are wanted and one is not accepted; DatabaseUnavailableError when none is known to be stored
+   */
+  submit(items: readonly unknown[], { atomic, idempotencyKey }: BatchOptions): Promise<BatchResult[]> {
+    return atomic ? this.#submitTogether(items, idempotencyKey) : this.#submitEach(items, idempotencyKey);
+  }
+
+  async #submitTogether(items: readonly unknown[], key: string | undefined): Promise<BatchResult[]> {
+    const requests: CreateJob[] = [];
+    const errors: FieldProblem[] = [];
+    for (const [index, item] of items.entries()) {
+      await giveWay(index);
+      try {
+        requests.push(this.#check(item));
+      } catch (error) {
+        if (!(error instanceof Problem) || error.errors.length === 0) throw error;
+        for (const { field, ...rest } of error.errors)
+          errors.push({ field: `jobs.${index}${field === '' ? '' : `.${field}`}`, ...rest });
+      }
+    }
+    if (errors.length > 0) throw invalid('validation-failed', errors.slice(0, MAX_ERRORS));
+    const submitted = await this.jobs.submitTogether(requests, key);
+    return submitted.map(({ job, created }, index) => accepted(index, job, created));
+  }
+
+  #check(item: unknown): CreateJob {
+    const request = checked(createJobSchema, item, 'validation-failed');
+    this.jobs.checkType(request);
+    if (request.uniqueKey == null) return request;
+    const message = 'has no place in a batch of which all jobs or none are stored';
+    throw invalid('validation-failed', [{ field: 'uniqueKey', message }]);
+  }
+
+  async #submitEach(items: readonly unknown[], key: string | undefined): Promise<BatchResult[]> {
+    const results: Promise<BatchResult | DatabaseUnavailableError>[] = [];
+    const submit = async (item: unknown, index: number) =>
+      this.jobs.submit(
+        checked(createJobSchema, item, 'validation-failed'),
+        key === undefined ? undefined : keyOfItem(key, index),
+      );
+    for (const [index, item] of items.entries()) {
+      await giveWay(index);
+      results.push(
+        submit(item, index).then(
+          ({ job, created }) => accepted(index, job, created),
+          (error: unknown) => (error instanceof DatabaseUnavailableError ? error : refused(index, error)),
+        ),
+      );
+    }
+    const settled = await Promise.all(results);
+    const outage = settled.find((result) => result instanceof DatabaseUnavailableError);
+    if (outage !== undefined && !settled.some((result) => 'id' in result)) throw outage;
+    return settled.map((result, index) =>
+      result instanceof DatabaseUnavailableError ? refused(index, result) : result,
+    );
+  }
+}
+
+/** No answer lists more fields than this. */
+const MAX_ERRORS = 50;
+
+/** Lets other requests have their turn now and then. */
+async function giveWay(index: number): Promise<void> {
+  if (index % CHECKED_AT_ONCE === CHECKED_AT_ONCE - 1) await new Promise(setImmediate);
+}
+
+function accepted(index: number, { id, state }: Job, created: boolean): BatchResult {
+  return { index, id, state, created };
+}
+
+function refused(index: number, error: unknown): BatchResult {
+  const { kind, detail, errors } = toProblem(error);
+  return { index, error: { kind, detail, errors } };
+}
