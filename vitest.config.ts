@@ -21,7 +21,7 @@ export default defineConfig({
     projects: [
       {
         ...fromSource,
-        test: { name: 'unit', include: ['{apps,libs,tools}/**/*.spec.ts'] },
+        test: { name: 'unit', include: ['{apps,bench,libs,tools}/**/*.spec.ts'] },
       },
       onRealServers('integration', 30_000),
       onRealServers('contract', 60_000),

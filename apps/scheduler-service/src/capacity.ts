@@ -2,9 +2,6 @@
 import { Injectable } from '@nestjs/common';
 import { ExecutorRepository, type ExecutorStatus } from '#common/database/executor.repository.js';
 
-/** Executors come, go and speed up slowly compared with how often the feeder asks, in milliseconds. */
-const FRESH_MS = 500;
-
 @Injectable()
 export class Capacity {
   #executors: readonly ExecutorStatus[] = [];
@@ -12,10 +9,10 @@ export class Capacity {
 
   constructor(private readonly repository: ExecutorRepository) {}
 
-  /** Looks again, unless the last look was a moment ago and found somebody. */
-  async refresh(): Promise<void> {
+  /** Looks again, unless the last look was less than `maxAgeMs` ago and found somebody. */
+  async refresh(maxAgeMs: number): Promise<void> {
     const now = performance.now();
-    if (this.#executors.length > 0 && now - this.#readAt < FRESH_MS) return;
+    if (this.#executors.length > 0 && now - this.#readAt < maxAgeMs) return;
     this.#executors = (await this.repository.living()).filter(({ draining }) => !draining);
     this.#readAt = now;
   }

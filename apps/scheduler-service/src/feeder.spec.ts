@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import type { Term } from '#common/coordination/leader-election.js';
 import type { ExecutorRepository, ExecutorStatus } from '#common/database/executor.repository.js';
-import type { ClaimedJob, FeedRepository } from '#common/database/feed.repository.js';
+import type { ClaimedJob, FeedRepository, Shard } from '#common/database/feed.repository.js';
 import type { Delivery } from '#common/domain/job.js';
 import type { DeliveryPublisher } from '#common/queue/delivery-publisher.js';
 import { NOTHING_CLAIMED } from '#common/domain/claim-positions.js';
@@ -52,7 +52,7 @@ function setUp(world: {
   const publisher = { connected, publish, waitingCount } as unknown as DeliveryPublisher;
   const feeder = new Feeder(
     {
-      queuesOf: async () => queues,
+      queuesOf: async ({ number }: Shard) => (number === 0 ? queues : [`shard-${number}`]),
       claimDue,
       nextDueInMs: async () => nextDueInMs,
     } as unknown as FeedRepository,
@@ -66,7 +66,7 @@ function setUp(world: {
     signal: new AbortController().signal,
     fenced,
   };
-  const feed = () => feeder.feed(term, { number: 0, of: 1 });
+  const feed = (number = 0) => feeder.feed(term, { number, of: 2 });
   const rooms = (call = 0) =>
     Object.fromEntries(claimDue.mock.calls[call]?.[1].map(({ queue, room }) => [queue, room]) ?? []);
   return { feeder, feed, claimDue, publish, waitingCount, fenced, rooms };
@@ -198,4 +198,11 @@ test('a publication that fails is an error, which the sweep heals', async () => 
   const { feed, publish } = setUp({ claimed: jobs(1) });
   publish.mockRejectedValueOnce(new Error('Redis went away'));
   await expect(feed()).rejects.toThrow('Redis went away');
+});
+
+test('a process that leads two shards feeds each from its own queues', async () => {
+  const { feed, rooms } = setUp({});
+  await feed(0);
+  await feed(1);
+  expect([rooms(0), rooms(1)]).toEqual([{ default: 200 }, { 'shard-1': 200 }]);
 });

@@ -24,16 +24,18 @@ const REFILL_BELOW = 0.5;
 /** Pause while the queues are full, in milliseconds: the executors need a moment. */
 const FULL_PAUSE_MS = 20;
 const MIN_PAUSE_MS = 1;
-/** A new queue is told of by a hint; without one it is found after this long, in milliseconds. */
-const QUEUES_FRESH_MS = 1000;
+/** Executors come, go and speed up slowly, and a new queue is told of by a hint; in milliseconds. */
+const FRESH_MS = 500;
+/** What is known is good enough for a job that waits, unless it is as old as this. */
+const STALE_MS = 2500;
 /** The safety net: without any hint the feeder looks this often, in milliseconds. */
 const POLL_MS = 1000;
 
 @Injectable()
 export class Feeder {
   readonly #positions = new ClaimPositions();
-  #queues: readonly string[] = [];
-  #queuesReadAt = -Infinity;
+  /** The queues of each shard that this process leads, and when they were looked up. */
+  readonly #queues = new Map<number, { readonly names: readonly string[]; readonly readAt: number }>();
 
   constructor(
     private readonly repository: FeedRepository,
@@ -45,7 +47,7 @@ export class Feeder {
   /** Makes the next round look at everything anew: jobs have come in behind, or a queue is new. */
   lookBack(): void {
     this.#positions.forget();
-    this.#queuesReadAt = -Infinity;
+    this.#queues.clear();
   }
 
   /**
@@ -56,9 +58,27 @@ export class Feeder {
   async feed(term: Term, shard: Shard): Promise<number> {
     // Claiming what cannot be published would only make work for the sweep.
     if (!this.publisher.connected) return POLL_MS;
+    // What is due goes first; who is there to run it is looked up afterwards, for the next round.
+    const queues = await this.#lookAround(shard, STALE_MS);
+    const pauseMs = await this.#feedWhatIsDue(term, queues);
+    await this.#lookAround(shard, FRESH_MS);
+    return pauseMs;
+  }
+
+  /** Learns of executors and queues, unless that was done less than `maxAgeMs` ago. @returns the queues of the shard */
+  async #lookAround(shard: Shard, maxAgeMs: number): Promise<readonly string[]> {
+    await this.capacity.refresh(maxAgeMs);
+    const now = performance.now();
+    const known = this.#queues.get(shard.number);
+    if (known !== undefined && now - known.readAt < maxAgeMs) return known.names;
+    const names = await this.repository.queuesOf(shard);
+    this.#queues.set(shard.number, { names, readAt: now });
+    return names;
+  }
+
+  async #feedWhatIsDue(term: Term, queues: readonly string[]): Promise<number> {
     const startedAt = performance.now();
-    await this.capacity.refresh();
-    const served = (await this.#queuesOf(shard, startedAt)).filter((queue) => this.capacity.slots(queue) > 0);
+    const served = queues.filter((queue) => this.capacity.slots(queue) > 0);
     const rooms = await this.#rooms(served);
     if (rooms.size === 0) return served.length === 0 ? POLL_MS : FULL_PAUSE_MS;
 
@@ -92,14 +112,6 @@ export class Feeder {
     // Due already and not claimed: its queue is full, or somebody holds it.
     const jobInMs = dueInMs === null ? POLL_MS : dueInMs > 0 ? dueInMs : FULL_PAUSE_MS;
     return Math.min(jobInMs, lookInMs, POLL_MS);
-  }
-
-  async #queuesOf(shard: Shard, now: number): Promise<readonly string[]> {
-    if (now - this.#queuesReadAt > QUEUES_FRESH_MS) {
-      this.#queues = await this.repository.queuesOf(shard);
-      this.#queuesReadAt = now;
-    }
-    return this.#queues;
   }
 
   #wanted(queue: string, room: number): WantedJobs {
