@@ -274,6 +274,8 @@ describe('over HTTP', () => {
       dueTimes: [{ utc: '2027-03-28T01:00:00.000Z', clock: 'gap' }],
     });
     expect((await triumvir('occurrences', name)).out).toContain('OUTCOME');
+    const examples = await triumvir('apply', '-f', join(ROOT, 'examples/schedules.yaml'), '--dry-run');
+    expect(examples).toMatchObject({ code: 0 });
     await rm(folder, { recursive: true });
   });
 });

@@ -119,6 +119,16 @@ test('a due time makes the job of the template, an entry in the ledger, and a ne
   expect((await again(one)).nextDueAt?.getTime()).toBeGreaterThan(dueAt.getTime());
 });
 
+test('an interval without a start counts from its creation, from the first due time on', async () => {
+  let computedWith: Date | undefined;
+  const interval = definition({ recurrence: { kind: 'interval', everyMs: 1000 } });
+  const created = await schedules.create(uniqueName('schedule'), interval, (now) => {
+    computedWith = now;
+    return new Date(now.getTime() + 1000);
+  });
+  expect(created).toMatchObject({ createdAt: computedWith });
+});
+
 test('what is paused, not yet due, or over is left alone', async () => {
   const paused = await schedule({}, await hoursAgo(0));
   await schedules.setPaused(paused.name, true);

@@ -117,9 +117,13 @@ closed AS (
 )
 SELECT id FROM cancelled WHERE state = 'running'`;
 
-/** Stores a schedule unless its name is taken. In: id, name, definition, next due time. Rows: it, or none. */
+/**
+ * Stores a schedule unless its name is taken. In: id, name, definition, next due time, time of creation: intervals count
+ * from it, so it must be the one that the next due time was computed with. Rows: it, or none.
+ */
 export const INSERT_SCHEDULE = `/* insert_schedule */
-INSERT INTO schedules (id, name, definition, next_due_at) VALUES ($1::uuid, $2, $3::jsonb, $4::timestamptz)
+INSERT INTO schedules (id, name, definition, next_due_at, created_at, updated_at)
+VALUES ($1::uuid, $2, $3::jsonb, $4::timestamptz, $5::timestamptz, $5::timestamptz)
 ON CONFLICT (name) DO NOTHING
 RETURNING ${SCHEDULE_COLUMNS}`;
 

@@ -58,12 +58,14 @@ export class ScheduleRepository {
     definition: ScheduleDefinition,
     firstDue: FirstDue,
   ): Promise<Schedule | 'taken'> {
+    const now = await this.now();
     const [created] = await this.prisma.query<Schedule>(
       INSERT_SCHEDULE,
       uuidv7(),
       name,
       JSON.stringify(definition),
-      iso(firstDue(await this.now())),
+      iso(firstDue(now)),
+      iso(now),
     );
     return created ?? 'taken';
   }
