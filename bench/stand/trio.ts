@@ -4,6 +4,7 @@
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { endAll } from '#tools/ending.js';
 import { isAlive, signal } from '#tools/process-identity.js';
 import { ROOT } from '#tools/root.js';
@@ -134,5 +135,7 @@ export class Trio {
 /** BENCH_CPU_PROFILES names a folder: every service then leaves a profile there at its end. */
 function profilingOptions(): Record<string, string> {
   const folder = process.env['BENCH_CPU_PROFILES'];
-  return folder === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${folder}` };
+  if (folder === undefined) return {};
+  const hook = pathToFileURL(join(ROOT, 'dist', 'bench', 'stand', 'cpu-profile.js'));
+  return { NODE_OPTIONS: `--import ${hook.href}`, BENCH_CPU_PROFILES: folder };
 }

@@ -66,6 +66,58 @@ export const jobOutput = z.looseObject({
   omittedBytes: z.number(),
 });
 
+export const schedule = z.looseObject({
+  name: z.string(),
+  state: z.string(),
+  definition: z.looseObject({
+    cron: z.string().nullish(),
+    every: z.number().nullish(),
+    timezone: z.string(),
+    job: z.looseObject({ type: z.string(), queue: z.string() }),
+  }),
+  nextDueAt: moment,
+  firedCount: z.number(),
+});
+
+export const schedulePage = z.looseObject({
+  schedules: z.array(schedule),
+  nextCursor: z.string().nullable(),
+});
+
+/** What applying a definition did, or would do. */
+export const applied = z.looseObject({
+  applied: z.enum(['created', 'updated', 'unchanged']),
+  changes: z.array(z.looseObject({ field: z.string(), before: z.unknown(), after: z.unknown() })),
+});
+
+export const scheduleRun = z.looseObject({ jobId: z.string(), dueAt: z.string() });
+
+export const occurrencePage = z.looseObject({
+  occurrences: z.array(
+    z.looseObject({
+      dueAt: z.string(),
+      outcome: z.string(),
+      reason: z.string().nullable(),
+      lateness: z.number(),
+      jobId: z.string().nullable(),
+    }),
+  ),
+  nextBefore: z.string().nullable(),
+});
+
+export const preview = z.looseObject({
+  timezone: z.string(),
+  dueTimes: z.array(
+    z.looseObject({
+      utc: z.string(),
+      local: z.string(),
+      clock: z.string(),
+      wallClock: z.string(),
+      runAt: z.string(),
+    }),
+  ),
+});
+
 const member = z.looseObject({ id: z.string(), host: z.string(), pid: z.number(), since: z.string() });
 
 export const cluster = z.looseObject({
@@ -93,4 +145,10 @@ export type Job = z.infer<typeof job>;
 export type JobPage = z.infer<typeof jobPage>;
 export type BulkResult = z.infer<typeof bulkResult>;
 export type JobOutput = z.infer<typeof jobOutput>;
+export type Schedule = z.infer<typeof schedule>;
+export type SchedulePage = z.infer<typeof schedulePage>;
+export type Applied = z.infer<typeof applied>;
+export type ScheduleRun = z.infer<typeof scheduleRun>;
+export type OccurrencePage = z.infer<typeof occurrencePage>;
+export type Preview = z.infer<typeof preview>;
 export type Cluster = z.infer<typeof cluster>;

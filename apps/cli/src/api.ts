@@ -103,6 +103,86 @@ export class StoreApi {
     return this.get(answers.cluster, 'api/v1/cluster');
   }
 
+  listSchedules(limit: number): Promise<answers.SchedulePage> {
+    return this.get(answers.schedulePage, 'api/v1/schedules', { limit: String(limit) });
+  }
+
+  getSchedule(name: string): Promise<answers.Schedule> {
+    return this.get(answers.schedule, schedulePath(name));
+  }
+
+  /** The same definition a second time changes nothing, so it may be sent twice. */
+  applySchedule(name: string, definition: unknown, dryRun: boolean): Promise<answers.Applied> {
+    return this.call(answers.applied, {
+      method: 'PUT',
+      path: schedulePath(name),
+      query: { dryRun: String(dryRun) },
+      body: definition,
+      repeatable: true,
+    });
+  }
+
+  /** Not repeated: the second of two requests would not find what the first has deleted. */
+  deleteSchedule(name: string): Promise<answers.Schedule> {
+    return this.call(answers.schedule, { method: 'DELETE', path: schedulePath(name), repeatable: false });
+  }
+
+  pauseSchedule(name: string): Promise<answers.Schedule> {
+    return this.call(answers.schedule, {
+      method: 'POST',
+      path: `${schedulePath(name)}/pause`,
+      repeatable: true,
+    });
+  }
+
+  resumeSchedule(name: string): Promise<answers.Schedule> {
+    return this.call(answers.schedule, {
+      method: 'POST',
+      path: `${schedulePath(name)}/resume`,
+      repeatable: true,
+    });
+  }
+
+  /** Not repeated: each request makes a job. */
+  runSchedule(name: string): Promise<answers.ScheduleRun> {
+    return this.call(answers.scheduleRun, {
+      method: 'POST',
+      path: `${schedulePath(name)}/run`,
+      repeatable: false,
+    });
+  }
+
+  listOccurrences(
+    name: string,
+    filter: { readonly outcome?: string | undefined },
+    limit: number,
+  ): Promise<answers.OccurrencePage> {
+    return this.get(answers.occurrencePage, `${schedulePath(name)}/occurrences`, {
+      ...filter,
+      limit: String(limit),
+    });
+  }
+
+  previewSchedule(
+    name: string,
+    query: { readonly from?: string | undefined; readonly count: number },
+  ): Promise<answers.Preview> {
+    return this.get(answers.preview, `${schedulePath(name)}/preview`, {
+      from: query.from,
+      count: String(query.count),
+    });
+  }
+
+  /** Of a definition that is not saved. */
+  previewDefinition(definition: unknown): Promise<answers.Preview> {
+    return this.call(answers.preview, {
+      method: 'POST',
+      path: 'api/v1/schedules/preview',
+      body: definition,
+      repeatable: true,
+    });
+  }
+
   private get<Schema extends z.ZodType>(
     schema: Schema,
     path: string,
@@ -123,3 +203,4 @@ export class StoreApi {
 
 /** An id comes from a person: whatever they type, it stays one segment of the path. */
 const jobPath = (id: string) => `api/v1/jobs/${encodeURIComponent(id)}`;
+const schedulePath = (name: string) => `api/v1/schedules/${encodeURIComponent(name)}`;

@@ -23,7 +23,7 @@ export interface HttpOptions {
 }
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Below the base URL, without a slash in front. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | undefined>>;

@@ -11,6 +11,7 @@ import { addDlqCommand } from './commands/dlq.js';
 import { addGetCommand } from './commands/get.js';
 import { addListCommand } from './commands/list.js';
 import { addLogsCommand } from './commands/logs.js';
+import { addScheduleCommand } from './commands/schedule.js';
 import { addSubmitCommand } from './commands/submit.js';
 import { addWaitCommand } from './commands/wait.js';
 import type { CommandContext } from './context.js';
@@ -27,6 +28,7 @@ const COMMANDS = [
   addWaitCommand,
   addCancelCommand,
   addDlqCommand,
+  addScheduleCommand,
   addClusterCommand,
 ] as const;
 

@@ -28,6 +28,9 @@ export const schedulerSettings = z.object({
   RETENTION_CANCELLED: retention('7d', 'cancelled'),
   RETENTION_EXPIRED: retention('7d', 'expired'),
   RETENTION_DEAD: retention('30d', 'dead'),
+  RETENTION_OCCURRENCES: durationText(60_000, 100 * 365 * 24 * 3_600_000)
+    .prefault('30d')
+    .describe('How long the ledger keeps what became of the due times of schedules, such as 30d.'),
   SCHEDULER_SHARDS: wholeNumber(1, 64)
     .default(1)
     .describe(

@@ -135,7 +135,12 @@ export class Feeder {
 
   async #publish(claimed: readonly ClaimedJob[]): Promise<void> {
     for (const [queue, jobs] of groupByQueue(claimed)) {
-      const envelopes = pack(jobs, (type) => this.capacity.meanMs(queue, type), this.capacity.slots(queue));
+      const envelopes = pack(
+        jobs,
+        (type) => this.capacity.meanMs(queue, type),
+        this.capacity.slots(queue),
+        this.handedOver.depth(queue),
+      );
       this.handedOver.published(
         queue,
         envelopes.map(({ length }) => length),

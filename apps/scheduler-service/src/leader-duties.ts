@@ -1,6 +1,6 @@
 /**
  * All that a leader does, on one page: for the queues of its shard it feeds and sweeps, and the leader of the first
- * shard prunes, until its term ends.
+ * shard fires the schedules and prunes, until its term ends.
  */
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { LeaderElection, type Term } from '#common/coordination/leader-election.js';
@@ -13,6 +13,7 @@ import { Alarm } from '#common/runtime/alarm.js';
 import { repeat } from '#common/runtime/repeat.js';
 import { Feeder } from './feeder.js';
 import { Pruner } from './pruner.js';
+import { ScheduleFirer } from './schedule-firer.js';
 import { Sweeper } from './sweeper.js';
 
 /** Pause between two sweeps, in milliseconds. */
@@ -24,6 +25,7 @@ export class LeaderDuties implements OnApplicationBootstrap {
     private readonly shards: number,
     private readonly election: LeaderElection,
     private readonly feeder: Feeder,
+    private readonly firer: ScheduleFirer,
     private readonly sweeper: Sweeper,
     private readonly pruner: Pruner,
     private readonly publisher: DeliveryPublisher,
@@ -45,20 +47,27 @@ export class LeaderDuties implements OnApplicationBootstrap {
     const log = this.log.child({ shard: shard.number, epoch });
     const work = new Alarm();
     const suspicion = new Alarm();
+    const schedules = new Alarm();
     // A new leader does not know what its predecessor published in its last moments. And what Redis was told while it
     // was away, or Postgres committed without waiting for the disk before it went down, may be gone.
     let suspicious = true;
     const ringWork = () => work.ring();
+    const ringSchedules = () => schedules.ring();
     const serverCameBack = () => {
       suspicious = true;
       suspicion.ring();
       work.ring();
+      schedules.ring();
     };
     const lookAnew = () => {
       this.feeder.lookBack();
       work.ring();
     };
-    this.hints.on('work', ringWork).on('queues', lookAnew).on('listening', serverCameBack);
+    this.hints
+      .on('work', ringWork)
+      .on('schedules', ringSchedules)
+      .on('queues', lookAnew)
+      .on('listening', serverCameBack);
     this.publisher.on('connected', serverCameBack);
     log.info('leading');
     try {
@@ -71,11 +80,18 @@ export class LeaderDuties implements OnApplicationBootstrap {
           return SWEEP_EVERY_MS;
         }),
         ...(shard.number === 0
-          ? [repeat({ duty: 'prune', signal, log }, () => this.pruner.prune(term))]
+          ? [
+              repeat({ duty: 'fire', signal, log, alarm: schedules }, () => this.firer.fire(term)),
+              repeat({ duty: 'prune', signal, log }, () => this.pruner.prune(term)),
+            ]
           : []),
       ]);
     } finally {
-      this.hints.off('work', ringWork).off('queues', lookAnew).off('listening', serverCameBack);
+      this.hints
+        .off('work', ringWork)
+        .off('schedules', ringSchedules)
+        .off('queues', lookAnew)
+        .off('listening', serverCameBack);
       this.publisher.off('connected', serverCameBack);
       log.info('no longer leading');
     }

@@ -1,4 +1,4 @@
-/** Prunes: deletes finished jobs that retention no longer keeps, a little at a time. */
+/** Prunes: deletes finished jobs, and entries of the ledger, that retention no longer keeps, a little at a time. */
 import { Injectable } from '@nestjs/common';
 import type { Term } from '#common/coordination/leader-election.js';
 import { PruneRepository, type Retention } from '#common/database/prune.repository.js';
@@ -13,13 +13,18 @@ const MIN_PAUSE_MS = 5;
 const ROUND_PAUSE_MS = 60_000;
 const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 
+interface KeptFor extends Retention {
+  /** What became of due times, since it was recorded. */
+  readonly occurrencesMs: number;
+}
+
 @Injectable()
 export class Pruner {
   #from = BEFORE_ALL;
 
   constructor(
     private readonly repository: PruneRepository,
-    private readonly retention: Retention,
+    private readonly retention: KeptFor,
   ) {}
 
   /** One step. @returns how long to wait before the next, in milliseconds */
@@ -32,7 +37,8 @@ export class Pruner {
     }
     this.#from = step.lastId ?? BEFORE_ALL;
     const keys = await this.repository.pruneIdempotencyKeys(term, STEP);
-    if (step.lastId === null && keys < STEP) return ROUND_PAUSE_MS;
+    const occurrences = await this.repository.pruneOccurrences(term, this.retention.occurrencesMs, STEP);
+    if (step.lastId === null && keys < STEP && occurrences < STEP) return ROUND_PAUSE_MS;
     return Math.max(MIN_PAUSE_MS, (performance.now() - startedAt) * PAUSE_FACTOR);
   }
 }

@@ -19,6 +19,7 @@ import { Feeder } from './feeder.js';
 import { HandedOver } from './handed-over.js';
 import { LeaderDuties } from './leader-duties.js';
 import { Pruner } from './pruner.js';
+import { ScheduleFirer } from './schedule-firer.js';
 import { Sweeper } from './sweeper.js';
 
 @Module({})
@@ -46,6 +47,7 @@ export class SchedulerModule implements OnApplicationBootstrap {
         Capacity,
         Feeder,
         HandedOver,
+        ScheduleFirer,
         Sweeper,
         {
           provide: Pruner,
@@ -56,15 +58,17 @@ export class SchedulerModule implements OnApplicationBootstrap {
               cancelledMs: environment.RETENTION_CANCELLED,
               expiredMs: environment.RETENTION_EXPIRED,
               deadMs: environment.RETENTION_DEAD,
+              occurrencesMs: environment.RETENTION_OCCURRENCES,
             }),
         },
         { provide: DeliveryPublisher, useFactory: () => new DeliveryPublisher(environment, log) },
         {
           provide: LeaderDuties,
-          inject: [LeaderElection, Feeder, Sweeper, Pruner, DeliveryPublisher, HintListener],
+          inject: [LeaderElection, Feeder, ScheduleFirer, Sweeper, Pruner, DeliveryPublisher, HintListener],
           useFactory: (
             election: LeaderElection,
             feeder: Feeder,
+            firer: ScheduleFirer,
             sweeper: Sweeper,
             pruner: Pruner,
             publisher: DeliveryPublisher,
@@ -74,6 +78,7 @@ export class SchedulerModule implements OnApplicationBootstrap {
               environment.SCHEDULER_SHARDS,
               election,
               feeder,
+              firer,
               sweeper,
               pruner,
               publisher,

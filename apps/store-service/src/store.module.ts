@@ -16,6 +16,8 @@ import { JobBatchService } from './jobs/job-batch.service.js';
 import { JobTypes } from './jobs/job-types.js';
 import { JobService } from './jobs/job.service.js';
 import { JobsController } from './jobs/jobs.controller.js';
+import { ScheduleService } from './schedules/schedule.service.js';
+import { SchedulesController } from './schedules/schedules.controller.js';
 
 @Module({})
 export class StoreModule implements OnApplicationBootstrap {
@@ -32,6 +34,7 @@ export class StoreModule implements OnApplicationBootstrap {
       controllers: [
         JobBatchController,
         JobsController,
+        SchedulesController,
         DeadLettersController,
         ClusterController,
         HealthController,
@@ -40,6 +43,7 @@ export class StoreModule implements OnApplicationBootstrap {
       providers: [
         JobService,
         JobBatchService,
+        ScheduleService,
         JobTypes,
         // ZooKeeper is not among them: without it the store still takes jobs and answers for them.
         readinessChecks(

@@ -1,5 +1,4 @@
 /** `triumvir submit`: hands one job, or a file of them, to the store. */
-import { readFile } from 'node:fs/promises';
 import { Option, type Command } from 'commander';
 import type { Job } from '../answers.js';
 import { checkedBy, jsonText, wholeNumber } from '../arguments.js';
@@ -18,6 +17,7 @@ import {
   type NewJob,
 } from '../new-job.js';
 import { outputOption, printRecord, printRecords, type OutputFormat } from '../output.js';
+import { readText } from '../read-text.js';
 import { RefusedError } from '../store-errors.js';
 import { idsTable } from '../tables.js';
 import { waitForJobs } from '../wait-for-jobs.js';
@@ -133,12 +133,4 @@ async function submitFile(
 
 function printSubmitted({ terminal }: CommandContext, format: OutputFormat, jobs: readonly Job[]): void {
   printRecords(terminal, format, jobs, (style) => idsTable(jobs, style));
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw new UsageError(`cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);
-  }
 }

@@ -53,8 +53,11 @@ export class JobTypes implements OnApplicationBootstrap, OnApplicationShutdown {
     return [...this.#types.keys()];
   }
 
-  /** @throws Problem when no executor has announced the type, or the payload does not fit it */
-  check(type: string, payload: Json): void {
+  /**
+   * @param prefix path of the job in the request
+   * @throws Problem when no executor has announced the type, or the payload does not fit it
+   */
+  check(type: string, payload: Json, prefix: readonly string[] = []): void {
     if (this.#types.size === 0) {
       throw new Problem(
         'unavailable',
@@ -64,10 +67,13 @@ export class JobTypes implements OnApplicationBootstrap, OnApplicationShutdown {
     const known = this.#types.get(type);
     if (known === undefined) {
       const message = `is not a job type that any executor runs; there are ${this.known.join(', ')}`;
-      throw invalid('validation-failed', [{ field: 'type', message, allowed: this.known }]);
+      throw invalid('validation-failed', [
+        { field: [...prefix, 'type'].join('.'), message, allowed: this.known },
+      ]);
     }
     const parsed = known.payload.safeParse(payload, { reportInput: true });
-    if (!parsed.success) throw invalid('validation-failed', fieldProblems(parsed.error.issues, ['payload']));
+    if (!parsed.success)
+      throw invalid('validation-failed', fieldProblems(parsed.error.issues, [...prefix, 'payload']));
   }
 
   async #read(): Promise<number> {

@@ -138,7 +138,7 @@ export function presentOutput(jobId: string, attempt: number, pieces: readonly O
   };
 }
 
-function presentRetry(retry: RetryPolicy): Json {
+export function presentRetry(retry: RetryPolicy): Json {
   switch (retry.strategy) {
     case 'exponential':
       return {

@@ -18,7 +18,7 @@ import { storableJson } from './storable-json.js';
 const TEN_YEARS_MS = 10 * 365 * 24 * 3_600_000;
 
 /** Whole milliseconds, or a text such as 500ms, 30s, 5m, 2h, 1d, 1h30m. */
-function duration(minMs: number, maxMs: number) {
+export function duration(minMs: number, maxMs: number) {
   const allowed = `must be a whole number of milliseconds or a duration such as "500ms", "30s", "5m", "2h" or "1d", from ${minMs} ms to ${maxMs} ms`;
   return z.unknown().transform((value, context): number => {
     const ms = typeof value === 'string' ? parseDuration(value) : value;
@@ -55,43 +55,51 @@ export const retrySchema = z.discriminatedUnion('strategy', [
   z.strictObject({ strategy: z.literal('none') }),
 ]);
 
+/** What every job can be given, however it comes to be. */
+const jobSettings = {
+  type: jobType.describe('Which handler runs it, such as command.'),
+  payload: storableJson
+    .default({} satisfies Json)
+    .describe('What the handler is given; its type says what it must look like.'),
+  name: storableText(200).nullish().describe('A label for people.'),
+  queue: queueName.default(DEFAULT_QUEUE).describe('The queue it waits in.'),
+  priority: z
+    .int()
+    .min(PRIORITY.most)
+    .max(PRIORITY.least)
+    .default(PRIORITY.default)
+    .describe('0 is the most urgent, 9 the least.'),
+  maxAttempts: z
+    .int()
+    .min(MAX_ATTEMPTS.min)
+    .max(MAX_ATTEMPTS.max)
+    .default(MAX_ATTEMPTS.default)
+    .describe('How often it is tried before it is dead.'),
+  timeout: duration(TIMEOUT_MS.min, TIMEOUT_MS.max)
+    .optional()
+    .describe('How long one attempt may run. Default 1h.'),
+  onLost: z
+    .enum(ON_LOST)
+    .default('retry')
+    .describe('When the executor dies under it: try again, fail, or hold it for a person.'),
+  retry: retrySchema.nullish().describe('When it is tried again after a failure.'),
+};
+
+/** The jobs of a schedule: when they are due, and how many there may be at once, is the schedule's to say. */
+export const jobTemplateSchema = z.strictObject(jobSettings);
+
 export const createJobSchema = z
   .strictObject({
-    type: jobType.describe('Which handler runs it, such as command.'),
-    payload: storableJson
-      .default({} satisfies Json)
-      .describe('What the handler is given; its type says what it must look like.'),
-    name: storableText(200).nullish().describe('A label for people.'),
-    queue: queueName.default(DEFAULT_QUEUE).describe('The queue it waits in.'),
+    ...jobSettings,
     runAt: moment.nullish().describe('When it is due. A past time is due at once.'),
     delay: duration(0, TEN_YEARS_MS)
       .optional()
       .describe('How long after submission it is due, instead of runAt.'),
-    priority: z
-      .int()
-      .min(PRIORITY.most)
-      .max(PRIORITY.least)
-      .default(PRIORITY.default)
-      .describe('0 is the most urgent, 9 the least.'),
-    maxAttempts: z
-      .int()
-      .min(MAX_ATTEMPTS.min)
-      .max(MAX_ATTEMPTS.max)
-      .default(MAX_ATTEMPTS.default)
-      .describe('How often it is tried before it is dead.'),
-    timeout: duration(TIMEOUT_MS.min, TIMEOUT_MS.max)
-      .optional()
-      .describe('How long one attempt may run. Default 1h.'),
-    onLost: z
-      .enum(ON_LOST)
-      .default('retry')
-      .describe('When the executor dies under it: try again, fail, or hold it for a person.'),
     uniqueKey: storableText(200).nullish().describe('At most one unfinished job has this key.'),
     uniquePolicy: z
       .enum(['reject', 'return-existing', 'replace'])
       .optional()
       .describe('What to do when an unfinished job has the uniqueKey. Default reject.'),
-    retry: retrySchema.nullish().describe('When it is tried again after a failure.'),
   })
   .refine(({ uniqueKey, uniquePolicy }) => uniqueKey != null || uniquePolicy === undefined, {
     path: ['uniquePolicy'],

@@ -6,6 +6,7 @@ import type { Logger } from '#common/logging/logger.js';
 import { DeadLetterRepository } from './dead-letter.repository.js';
 import { ExecutorRepository } from './executor.repository.js';
 import { FeedRepository } from './feed.repository.js';
+import { FiringRepository } from './firing.repository.js';
 import { JobTypeRepository } from './job-type.repository.js';
 import { JobRepository } from './job.repository.js';
 import { KeyedSubmissionRepository } from './keyed-submission.repository.js';
@@ -15,11 +16,13 @@ import { PrismaService } from './prisma.service.js';
 import { PruneRepository } from './prune.repository.js';
 import { QueueRepository } from './queue.repository.js';
 import { RunRepository } from './run.repository.js';
+import { ScheduleRepository } from './schedule.repository.js';
 
 const REPOSITORIES = [
   DeadLetterRepository,
   ExecutorRepository,
   FeedRepository,
+  FiringRepository,
   JobRepository,
   JobTypeRepository,
   KeyedSubmissionRepository,
@@ -28,6 +31,7 @@ const REPOSITORIES = [
   PruneRepository,
   QueueRepository,
   RunRepository,
+  ScheduleRepository,
 ];
 
 @Module({})

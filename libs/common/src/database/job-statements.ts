@@ -82,13 +82,13 @@ WHERE unfinished_key = $1 FOR UPDATE`;
 const EACH_PRIORITY = `generate_series(${PRIORITY.most}, ${PRIORITY.least}) AS p(priority)`;
 
 /**
- * Where to begin to look in one queue and priority: behind what was claimed last, but never less than a second ago, because
+ * Where to begin to look in one queue and priority: behind what was claimed last, but never less than 200 ms ago, because
  * a submission may become visible after a later one. What lies before is dead index entries for the most part.
  * From $5 and $6, the last claimed due time and id of each priority of each wanted queue.
  */
 const AFTER_POSITION = `(claimable_at, jobs.id) > (
-    least(last.at, now() - interval '1 second'),
-    CASE WHEN last.at < now() - interval '1 second' THEN last.id ELSE '00000000-0000-0000-0000-000000000000' END)`;
+    least(last.at, now() - interval '200 milliseconds'),
+    CASE WHEN last.at < now() - interval '200 milliseconds' THEN last.id ELSE '00000000-0000-0000-0000-000000000000' END)`;
 const LAST_CLAIMED = `(SELECT ($5::timestamptz[])[place] AS at, ($6::uuid[])[place] AS id
   FROM (SELECT (wanted.nth - 1) * ${PRIORITY.least - PRIORITY.most + 1} + p.priority - ${PRIORITY.most - 1} AS place) AS places) AS last`;
 
@@ -141,7 +141,7 @@ SELECT EXISTS (SELECT 1 FROM leader_epochs WHERE election = $1 AND epoch = $2) A
         ${EACH_PRIORITY},
         LATERAL ${LAST_CLAIMED},
         LATERAL (SELECT claimable_at FROM jobs
-                 WHERE jobs.queue = wanted.queue AND jobs.priority = p.priority
+                 WHERE jobs.queue = wanted.queue AND jobs.priority = p.priority AND claimable_at IS NOT NULL
                    AND ${AFTER_POSITION}
                  ORDER BY claimable_at, jobs.id LIMIT 1) AS first) AS "dueInMs"`;
 

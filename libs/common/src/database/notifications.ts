@@ -14,15 +14,16 @@ import { PrismaService } from './prisma.service.js';
 
 /**
  * work: a job may be due, or room for one was made. cancel: a running job (its id follows) should end.
- * types: an executor announced job types. queues: a queue came into being.
+ * types: an executor announced job types. queues: a queue came into being. schedules: one was made or changed.
  */
-export type Hint = 'work' | 'cancel' | 'types' | 'queues';
+export type Hint = 'work' | 'cancel' | 'types' | 'queues' | 'schedules';
 
 interface HintEvents {
   work: [];
   cancel: [jobId: string];
   types: [];
   queues: [];
+  schedules: [];
   /** Listening (again): hints may have been missed, so look for yourself. */
   listening: [];
 }
@@ -126,6 +127,7 @@ export class HintListener
   #receive(payload: string): void {
     const [hint, jobId] = payload.split(':');
     if (hint === 'cancel' && jobId !== undefined) this.emit('cancel', jobId);
-    else if (hint === 'work' || hint === 'types' || hint === 'queues') this.emit(hint);
+    else if (hint === 'work' || hint === 'types' || hint === 'queues' || hint === 'schedules')
+      this.emit(hint);
   }
 }

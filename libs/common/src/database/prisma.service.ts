@@ -19,11 +19,11 @@ const MAX_DEADLOCKS = 5;
 const NAMED_STATEMENT = /^\/\* (\w+) \*\//;
 
 /**
- * For connections that work on batches of ids: always by index, one lookup for each row, by a plan that is made once. What
- * Postgres would choose instead from statistics that are a minute old can be a thousand times slower.
+ * For connections that work on batches of ids: always by index, one lookup for each row, by a plan that is made once and
+ * not compiled. What Postgres would choose instead from statistics that are a minute old can be a thousand times slower.
  */
 export const LOOKUPS_ONLY =
-  '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_bitmapscan=off -c plan_cache_mode=force_generic_plan';
+  '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_bitmapscan=off -c jit=off -c plan_cache_mode=force_generic_plan';
 
 @Injectable()
 export class PrismaService extends PrismaClient implements OnApplicationShutdown {

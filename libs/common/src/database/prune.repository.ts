@@ -58,6 +58,17 @@ DELETE FROM idempotency_keys USING standing WHERE key IN (
   SELECT key FROM idempotency_keys WHERE created_at < now() - $3::float8 * interval '1 millisecond' LIMIT $4)
 RETURNING key`;
 
+/** In: election, epoch; how long what was recorded is kept, in milliseconds; most rows. Index: occurrences_recorded_at_idx. */
+const PRUNE_OCCURRENCES = `/* prune_occurrences */
+WITH standing AS MATERIALIZED (
+  SELECT 1 FROM leader_epochs WHERE election = $1 AND epoch = $2 FOR SHARE
+)
+DELETE FROM occurrences o USING standing, (
+  SELECT schedule_id, due_at FROM occurrences WHERE recorded_at < now() - $3::float8 * interval '1 millisecond'
+  ORDER BY recorded_at LIMIT $4) AS old
+WHERE o.schedule_id = old.schedule_id AND o.due_at = old.due_at
+RETURNING 1 AS one`;
+
 @Injectable()
 export class PruneRepository {
   constructor(
@@ -94,6 +105,18 @@ export class PruneRepository {
       fence.election,
       fence.epoch,
       IDEMPOTENCY_KEPT_MS,
+      limit,
+    );
+    return gone.length;
+  }
+
+  /** @returns how many were deleted; `limit` of them means that there may be more */
+  async pruneOccurrences(fence: Fence, keptMs: number, limit: number): Promise<number> {
+    const gone = await this.prisma.query<object>(
+      PRUNE_OCCURRENCES,
+      fence.election,
+      fence.epoch,
+      keptMs,
       limit,
     );
     return gone.length;

@@ -10,7 +10,7 @@ export const MAX_ENVELOPE_SIZE = 200;
 
 /**
  * @param meanMs measured mean duration of the type in milliseconds, or undefined while nothing is known
- * @param waiting deliveries of the type that are about to be handed over
+ * @param waiting deliveries of the type that are about to be handed over, and those of the queue that still wait
  * @param slots slots of the living executors that serve the queue
  */
 export function envelopeSize(meanMs: number | undefined, waiting: number, slots: number): number {
@@ -24,11 +24,15 @@ export interface Packable {
   readonly type: string;
 }
 
-/** Splits `items` into envelopes of one type each, in the order given. */
+/**
+ * Splits `items` into envelopes of one type each, in the order given.
+ * @param ahead deliveries of the queue that wait already: as long as there are enough, no slot lacks work for large envelopes
+ */
 export function pack<Item extends Packable>(
   items: readonly Item[],
   meanMsOf: (type: string) => number | undefined,
   slots: number,
+  ahead = 0,
 ): Item[][] {
   const waiting = new Map<string, number>();
   for (const { type } of items) waiting.set(type, (waiting.get(type) ?? 0) + 1);
@@ -43,7 +47,7 @@ export function pack<Item extends Packable>(
       open.set(item.type, envelope);
     }
     envelope.push(item);
-    const size = envelopeSize(meanMsOf(item.type), waiting.get(item.type) ?? 1, slots);
+    const size = envelopeSize(meanMsOf(item.type), ahead + (waiting.get(item.type) ?? 1), slots);
     if (envelope.length >= size) open.delete(item.type);
   }
   return envelopes;

@@ -1,0 +1,206 @@
+/** /api/v1/schedules: define, look up, change, pause, run, and read what became of each due time and when the next are. */
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Headers,
+  HttpCode,
+  Param,
+  Patch,
+  Post,
+  Put,
+  Query,
+  Res,
+} from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { ScheduleRepository } from '#common/database/schedule.repository.js';
+import { encodeCursor } from '../http/fields.js';
+import { entityTag, versionOf } from '../http/entity-tag.js';
+import { ValidationPipe } from '../http/validation.js';
+import type { Change } from './definition-changes.js';
+import {
+  presentOccurrence,
+  presentSchedule,
+  type DueTimeView,
+  type OccurrenceView,
+  type ScheduleView,
+} from './schedule.presenter.js';
+import {
+  applyQuerySchema,
+  createScheduleSchema,
+  definitionSchema,
+  listSchedulesSchema,
+  occurrencesQuerySchema,
+  patchScheduleSchema,
+  previewQuerySchema,
+  previewSchema,
+  scheduleNameSchema,
+  toTimetable,
+  type CreateSchedule,
+  type GivenDefinition,
+  type ListSchedules,
+  type OccurrencesQuery,
+  type Preview,
+} from './schedule.schemas.js';
+import { ScheduleService, type Applied } from './schedule.service.js';
+
+const inBody = new ValidationPipe('validation-failed');
+const inUrl = new ValidationPipe('bad-request');
+
+interface Named {
+  readonly name: string;
+}
+
+interface AppliedView {
+  readonly applied: Applied['applied'];
+  readonly dryRun: boolean;
+  readonly changes: readonly Change[];
+  readonly schedule: ScheduleView | null;
+}
+
+@Controller('api/v1/schedules')
+export class SchedulesController {
+  constructor(
+    private readonly service: ScheduleService,
+    private readonly schedules: ScheduleRepository,
+  ) {}
+
+  /** 201, or 409 when the name is taken. */
+  @Post()
+  async create(
+    @Body({ schema: createScheduleSchema, pipes: [inBody] }) { name, ...given }: CreateSchedule,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<ScheduleView> {
+    const schedule = await this.service.create(name, given);
+    void reply.header('location', `/api/v1/schedules/${name}`).header('etag', entityTag(schedule.version));
+    return presentSchedule(schedule);
+  }
+
+  /** Newest first. */
+  @Get()
+  async list(
+    @Query({ schema: listSchedulesSchema, pipes: [inUrl] }) { limit, cursor }: ListSchedules,
+  ): Promise<{ schedules: ScheduleView[]; nextCursor: string | null }> {
+    const schedules = await this.schedules.list(cursor, limit + 1);
+    const page = schedules.slice(0, limit);
+    const last = page.at(-1);
+    return {
+      schedules: page.map(presentSchedule),
+      nextCursor: schedules.length > limit && last !== undefined ? encodeCursor(last.id) : null,
+    };
+  }
+
+  @Get(':name')
+  async get(
+    @Param({ schema: scheduleNameSchema, pipes: [inUrl] }) { name }: Named,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<ScheduleView> {
+    const schedule = await this.service.get(name);
+    void reply.header('etag', entityTag(schedule.version));
+    return presentSchedule(schedule);
+  }
+
+  /** 201: made. 200: changed, or unchanged because it was so already; `applied` says which, `changes` what. */
+  @Put(':name')
+  async apply(
+    @Param({ schema: scheduleNameSchema, pipes: [inUrl] }) { name }: Named,
+    @Query({ schema: applyQuerySchema, pipes: [inUrl] }) { dryRun = false }: { dryRun?: boolean },
+    @Body({ schema: definitionSchema, pipes: [inBody] }) given: GivenDefinition,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<AppliedView> {
+    const { applied, schedule, changes } = await this.service.apply(name, given, versionOf(ifMatch), dryRun);
+    if (applied === 'created' && !dryRun)
+      void reply.status(201).header('location', `/api/v1/schedules/${name}`);
+    if (schedule !== null) void reply.header('etag', entityTag(schedule.version));
+    return { applied, dryRun, changes, schedule: schedule === null ? null : presentSchedule(schedule) };
+  }
+
+  /** A merge patch (RFC 7396) of the definition. */
+  @Patch(':name')
+  async patch(
+    @Param({ schema: scheduleNameSchema, pipes: [inUrl] }) { name }: Named,
+    @Body({ schema: patchScheduleSchema, pipes: [inBody] }) patch: Record<string, unknown>,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<ScheduleView> {
+    const schedule = await this.service.patch(name, patch, versionOf(ifMatch));
+    void reply.header('etag', entityTag(schedule.version));
+    return presentSchedule(schedule);
+  }
+
+  /** Deletes it with its ledger and answers what it was; its jobs stay. */
+  @Delete(':name')
+  async delete(
+    @Param({ schema: scheduleNameSchema, pipes: [inUrl] }) { name }: Named,
+    @Headers('if-match') ifMatch: string | undefined,
+  ): Promise<ScheduleView> {
+    return presentSchedule(await this.service.delete(name, versionOf(ifMatch)));
+  }
+
+  @Post(':name/pause')
+  @HttpCode(200)
+  async pause(@Param({ schema: scheduleNameSchema, pipes: [inUrl] }) { name }: Named): Promise<ScheduleView> {
+    return presentSchedule(await this.service.setPaused(name, true));
+  }
+
+  @Post(':name/resume')
+  @HttpCode(200)
+  async resume(
+    @Param({ schema: scheduleNameSchema, pipes: [inUrl] }) { name }: Named,
+  ): Promise<ScheduleView> {
+    return presentSchedule(await this.service.setPaused(name, false));
+  }
+
+  /** 201: a job was made, beside what the schedule makes by itself. */
+  @Post(':name/run')
+  async run(
+    @Param({ schema: scheduleNameSchema, pipes: [inUrl] }) { name }: Named,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<{ jobId: string; dueAt: string }> {
+    const { jobId, dueAt } = await this.service.run(name);
+    void reply.header('location', `/api/v1/jobs/${jobId}`);
+    return { jobId, dueAt: dueAt.toISOString() };
+  }
+
+  /** What became of each due time, latest first. */
+  @Get(':name/occurrences')
+  async occurrences(
+    @Param({ schema: scheduleNameSchema, pipes: [inUrl] }) { name }: Named,
+    @Query({ schema: occurrencesQuerySchema, pipes: [inUrl] }) { limit, ...filter }: OccurrencesQuery,
+  ): Promise<{ occurrences: OccurrenceView[]; nextBefore: string | null }> {
+    const { id } = await this.service.get(name);
+    const occurrences = await this.schedules.occurrences(id, filter, limit + 1);
+    const page = occurrences.slice(0, limit);
+    return {
+      occurrences: page.map(presentOccurrence),
+      nextBefore: occurrences.length > limit ? (page.at(-1)?.dueAt.toISOString() ?? null) : null,
+    };
+  }
+
+  @Get(':name/preview')
+  async previewOf(
+    @Param({ schema: scheduleNameSchema, pipes: [inUrl] }) { name }: Named,
+    @Query({ schema: previewQuerySchema, pipes: [inUrl] }) { count, from }: { count: number; from?: Date },
+  ): Promise<{ timezone: string; dueTimes: DueTimeView[] }> {
+    const schedule = await this.service.get(name);
+    return {
+      timezone: schedule.definition.timezone,
+      dueTimes: await this.service.previewOf(schedule, from, count),
+    };
+  }
+
+  /** Of a definition that is not saved. */
+  @Post('preview')
+  @HttpCode(200)
+  async preview(
+    @Body({ schema: previewSchema, pipes: [inBody] }) { name = '', from, count, ...given }: Preview,
+  ): Promise<{ timezone: string; dueTimes: DueTimeView[] }> {
+    const definition = toTimetable(given);
+    return {
+      timezone: definition.timezone,
+      dueTimes: await this.service.preview(name, definition, from, count),
+    };
+  }
+}
