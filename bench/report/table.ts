@@ -40,6 +40,11 @@ function figure({ who, text, durability }: Figure): string {
 
 export function verdict(one: Verdict): string {
   const { of, measured, atLeast, atMost, unit } = one;
-  const bound = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`;
-  return `${of}: ${Number(measured.toPrecision(3))} ${unit} (${bound}${isMet(one) ? '' : ', MISSED'})`;
+  const bound = atLeast === undefined ? `at most ${short(atMost ?? Infinity)}` : `at least ${short(atLeast)}`;
+  return `${of}: ${short(measured)} ${unit} (${bound}${isMet(one) ? '' : ', MISSED'})`;
+}
+
+/** Three digits are as many as a measurement on a shared machine is good for. */
+function short(value: number): number {
+  return Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3));
 }

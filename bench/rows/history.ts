@@ -10,7 +10,7 @@ import type { Context, Measurement } from './measurement.js';
 import { pruneWhileFeeding } from './prune.js';
 
 const KEPT = { quick: 50_000, usual: 1_000_000, full: 10_000_000 };
-const PRUNED = { quick: 20_000, usual: 300_000, full: 2_000_000 };
+const PRUNED = { quick: 20_000, usual: 1_000_000, full: 2_000_000 };
 const SIZES = {
   quick: { jobs: 3000, warmUp: 1000 },
   usual: { jobs: 50_000, warmUp: 10_000 },

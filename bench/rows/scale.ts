@@ -12,7 +12,7 @@ const EXECUTORS = [1, 2, 4];
 const SLOTS = 20;
 const SLEEP_MS = 20;
 /** How long a drain takes when nothing but the slots holds it up. */
-const SECONDS = { quick: 2, usual: 5, full: 10 };
+const SECONDS = { quick: 2, usual: 4, full: 10 };
 /** More than this and the cores are full. */
 const FULL_CPU = 0.9;
 

@@ -59,7 +59,7 @@ export async function announceQueue(db: Session): Promise<void> {
 }
 
 /** Time to store, vacuum and checkpoint before jobs become due: so much at least, and so much for each job. */
-const FILL_MS = 4000;
+const FILL_MS = 2500;
 const FILL_MS_A_JOB = 0.04;
 
 export interface GunOptions {
