@@ -43,11 +43,17 @@ const POLL_MS = 50;
 const READY_WITHIN_MS = 30_000;
 const LOG_TAIL_LINES = 15;
 
+/**
+ * Batches live a few milliseconds: with room for them in the young generation (in megabytes) a quarter of the executor's
+ * time is not spent on moving them out of it. The Dockerfile says the same.
+ */
+const NODE_FLAGS = ['--enable-source-maps', '--max-semi-space-size=64'];
+
 /** Returns at once, so that the process can be recorded before anything else happens. */
 export function launchService({ kind, id, port, env, logFile, detached }: ServiceOptions): LaunchedService {
   const entry = join(ROOT, 'dist', 'apps', `${kind}-service`, 'src', 'main.js');
   const log = openSync(logFile, 'a');
-  const child = spawn(process.execPath, ['--enable-source-maps', entry], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, entry], {
     cwd: ROOT,
     env: { ...env, INSTANCE_ID: id, [PORT_SETTINGS[kind]]: String(port) },
     stdio: ['ignore', log, log],
