@@ -2,6 +2,7 @@
  * Feeds: claims due jobs in Postgres (T1) and publishes them to BullMQ (T2). There is one feeder for each shard, run by
  * its leader. It keeps BullMQ shallow, sleeps until exactly the next job is due, and is woken by submissions.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { Term } from '#common/coordination/leader-election.js';
 import {
@@ -24,6 +25,8 @@ const REFILL_BELOW = 0.5;
 /** Pause while the queues are full, in milliseconds: the executors need a moment. */
 const FULL_PAUSE_MS = 20;
 const MIN_PAUSE_MS = 1;
+/** After a claim that found little the feeder rests for as long as that took, and no longer than this, in milliseconds. */
+const MAX_GATHER_MS = 5;
 /** Executors come, go and speed up slowly, and a new queue is told of by a hint; in milliseconds. */
 const FRESH_MS = 500;
 /** What is known is good enough for a job that waits, unless it is as old as this. */
@@ -92,6 +95,8 @@ export class Feeder {
       await this.#publish(claimed);
       // More may be due.
       if (isFull(claimed, rooms)) return 0;
+      // In a stream of submissions the next ones are taken together.
+      await pause(Math.min(performance.now() - startedAt, MAX_GATHER_MS));
     }
     const dueInMs = await this.repository.nextDueInMs(
       term,

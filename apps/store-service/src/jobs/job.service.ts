@@ -37,7 +37,7 @@ export class JobService {
     this.checkType(request);
     await this.queues.ensure(request.queue);
     const submission = await this.#store(request, newJob(request), idempotencyKey);
-    if (submission.kind === 'created') this.notifier.send('work');
+    if (submission.kind === 'created' && isDueSoon(submission.job)) this.notifier.send('work');
     return answer(submission);
   }
 
@@ -48,7 +48,8 @@ export class JobService {
   ): Promise<Submitted[]> {
     for (const queue of new Set(requests.map((request) => request.queue))) await this.queues.ensure(queue);
     const submissions = await this.#storeTogether(requests, idempotencyKey);
-    this.notifier.send('work');
+    if (submissions.some((submission) => submission.kind === 'created' && isDueSoon(submission.job)))
+      this.notifier.send('work');
     return submissions.map(answer);
   }
 
@@ -133,6 +134,13 @@ export class JobService {
     }
     return { attempt, pieces: await this.jobs.output(id, attempt) };
   }
+}
+
+/** The leader looks for itself once a second, so that it need not be woken for what is due later, in milliseconds. */
+const LEADER_LOOKS_MS = 1500;
+
+function isDueSoon({ runAt, createdAt }: Job): boolean {
+  return runAt.getTime() - createdAt.getTime() < LEADER_LOOKS_MS;
 }
 
 /** @throws Problem when a key forbids the submission */
