@@ -70,9 +70,19 @@ export interface NewJobTimes {
 
 /** A job as it is just after it was stored. */
 export function storedJob(job: NewJob, { runAt, createdAt }: NewJobTimes): Job {
-  const { delayMs: _, ...given } = job;
+  // Field by field: this is done for each submission, and a spread costs several times as much.
   return {
-    ...given,
+    id: job.id,
+    name: job.name,
+    type: job.type,
+    queue: job.queue,
+    payload: job.payload,
+    priority: job.priority,
+    maxAttempts: job.maxAttempts,
+    timeoutMs: job.timeoutMs,
+    retry: job.retry,
+    onLost: job.onLost,
+    uniqueKey: job.uniqueKey,
     runAt,
     createdAt,
     state: 'scheduled',
