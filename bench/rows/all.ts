@@ -9,6 +9,7 @@ import { latency } from './latency.js';
 import type { Measurement } from './measurement.js';
 import { pipeline } from './pipeline.js';
 import { scale } from './scale.js';
+import { schedules } from './schedules.js';
 import { submit } from './submit.js';
 import { timer } from './timer.js';
 
@@ -24,4 +25,5 @@ export const MEASUREMENTS: readonly Measurement[] = [
   commands,
   failover,
   scale,
+  schedules,
 ];
