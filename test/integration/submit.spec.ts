@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { DatabaseUnavailableError, isValueFault } from '#common/database/database-errors.js';
 import { JobRepository } from '#common/database/job.repository.js';
+import { Notifier } from '#common/database/notifications.js';
 import { PrismaService } from '#common/database/prisma.service.js';
 import type { Job, Json } from '#common/domain/job.js';
 import { withDatabase } from '#tools/sql.js';
@@ -110,7 +111,7 @@ test('while Postgres cannot be reached, a submission fails as unavailable, and i
     'triumvir-test',
     quiet,
   );
-  const reason = await reasonOf(new JobRepository(prisma).insert(newJob({ queue })));
+  const reason = await reasonOf(new JobRepository(prisma, new Notifier(prisma)).insert(newJob({ queue })));
   expect(reason).toBeInstanceOf(DatabaseUnavailableError);
   await prisma.onApplicationShutdown();
 });

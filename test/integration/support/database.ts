@@ -4,6 +4,7 @@ import { ExecutorRepository } from '#common/database/executor.repository.js';
 import { FeedRepository, type ClaimedJob } from '#common/database/feed.repository.js';
 import { JobRepository } from '#common/database/job.repository.js';
 import { LeaderEpochs, type Fence } from '#common/database/leader-epochs.js';
+import { Notifier } from '#common/database/notifications.js';
 import { LOOKUPS_ONLY, PrismaService } from '#common/database/prisma.service.js';
 import { RunRepository } from '#common/database/run.repository.js';
 import type { Job, NewJob } from '#common/domain/job.js';
@@ -34,7 +35,7 @@ export class TestStore {
     private readonly drop: () => Promise<void>,
   ) {
     this.epochs = new LeaderEpochs(prisma);
-    this.jobs = new JobRepository(prisma);
+    this.jobs = new JobRepository(prisma, new Notifier(prisma));
     this.feed = new FeedRepository(prisma, this.epochs);
     this.runs = new RunRepository(prisma, this.epochs);
     this.executors = new ExecutorRepository(prisma);

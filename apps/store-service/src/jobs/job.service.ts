@@ -2,8 +2,17 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
-import { JobRepository, type EarlierAttempt, type ListedJob } from '#common/database/job.repository.js';
-import { KeyedSubmissionRepository, type Submission } from '#common/database/keyed-submission.repository.js';
+import {
+  isDueSoon,
+  JobRepository,
+  type EarlierAttempt,
+  type ListedJob,
+} from '#common/database/job.repository.js';
+import {
+  KeyedSubmissionRepository,
+  type IdempotencyKey,
+  type Submission,
+} from '#common/database/keyed-submission.repository.js';
 import { Notifier } from '#common/database/notifications.js';
 import { QueueRepository } from '#common/database/queue.repository.js';
 import { TIMEOUT_MS, type Job, type NewJob, type OutputPiece } from '#common/domain/job.js';
@@ -36,9 +45,7 @@ export class JobService {
   async submit(request: CreateJob, idempotencyKey: string | undefined): Promise<Submitted> {
     this.checkType(request);
     await this.queues.ensure(request.queue);
-    const submission = await this.#store(request, newJob(request), idempotencyKey);
-    if (submission.kind === 'created' && isDueSoon(submission.job)) this.notifier.send('work');
-    return answer(submission);
+    return answer(await this.#store(request, newJob(request), idempotencyKey));
   }
 
   /** Stores all of the jobs or none, in one commit. Their types have been checked; none has a unique key. */
@@ -47,22 +54,21 @@ export class JobService {
     idempotencyKey: string | undefined,
   ): Promise<Submitted[]> {
     for (const queue of new Set(requests.map((request) => request.queue))) await this.queues.ensure(queue);
-    const submissions = await this.#storeTogether(requests, idempotencyKey);
-    if (submissions.some((submission) => submission.kind === 'created' && isDueSoon(submission.job)))
-      this.notifier.send('work');
-    return submissions.map(answer);
+    return (await this.#storeTogether(requests, idempotencyKey)).map(answer);
   }
 
   async #storeTogether(requests: readonly CreateJob[], key: string | undefined): Promise<Submission[]> {
     const jobs = requests.map(newJob);
     if (key === undefined)
       return (await this.jobs.insertTogether(jobs)).map((job) => ({ kind: 'created', job }));
-    return this.keyed.submitTogether(
+    const submissions = await this.keyed.submitTogether(
       jobs.map((job, index) => ({
         job,
         key: { key: keyOfItem(key, index), requestHash: fingerprint(requests[index]) },
       })),
     );
+    if (submissions.some(wakesLeader)) this.notifier.send('work');
+    return submissions;
   }
 
   /** @throws Problem when no executor runs the type, or the payload does not fit it */
@@ -75,9 +81,13 @@ export class JobService {
     const { uniquePolicy = 'reject' } = request;
     const key =
       idempotencyKey === undefined ? undefined : { key: idempotencyKey, requestHash: fingerprint(request) };
-    if (uniqueKey !== null) return this.keyed.submitUnique({ ...job, uniqueKey }, uniquePolicy, key);
-    if (key !== undefined) return this.keyed.submitIdempotent(job, key);
-    return { kind: 'created', job: await this.jobs.insert(job) };
+    if (uniqueKey === null && key === undefined) return { kind: 'created', job: await this.jobs.insert(job) };
+    const submission =
+      uniqueKey !== null
+        ? await this.keyed.submitUnique({ ...job, uniqueKey }, uniquePolicy, key)
+        : await this.keyed.submitIdempotent(job, key as IdempotencyKey);
+    if (wakesLeader(submission)) this.notifier.send('work');
+    return submission;
   }
 
   async get(id: string): Promise<Job> {
@@ -136,11 +146,8 @@ export class JobService {
   }
 }
 
-/** The leader looks for itself once a second, so that it need not be woken for what is due later, in milliseconds. */
-const LEADER_LOOKS_MS = 1500;
-
-function isDueSoon({ runAt, createdAt }: Job): boolean {
-  return runAt.getTime() - createdAt.getTime() < LEADER_LOOKS_MS;
+function wakesLeader(submission: Submission): boolean {
+  return submission.kind === 'created' && isDueSoon(submission.job);
 }
 
 /** @throws Problem when a key forbids the submission */

@@ -10,13 +10,23 @@ import {
 } from '#common/domain/job.js';
 import { Batcher } from '#common/runtime/batcher.js';
 import { isValueFault } from './database-errors.js';
-import { CANCEL_JOB, GET_JOB, INSERT_JOBS, LIST_JOBS } from './job-statements.js';
+import { CANCEL_JOB, GET_JOB, INSERT_JOBS, INSERT_JOBS_WITH_HINT, LIST_JOBS } from './job-statements.js';
+import { Notifier } from './notifications.js';
 import { PrismaService } from './prisma.service.js';
 
 /** A statement is one round trip and one commit however many rows it has; beyond this, rows cost more than round trips. */
 const INSERT_BATCH = 1000;
 /** Two, so that one batch is on its way to Postgres while the other one's commit waits for the disk. */
 const INSERT_CONCURRENCY = 2;
+/** Commits that notify wait for each other, in the whole database: under load the hint goes by itself. */
+const FEW = 4;
+/** The leader looks for itself once a second, so that it need not be woken for what is due later, in milliseconds. */
+const LEADER_LOOKS_MS = 1500;
+
+/** Whether the leader should hear of a new job. */
+export function isDueSoon({ runAt, createdAt }: NewJobTimes): boolean {
+  return runAt.getTime() - createdAt.getTime() < LEADER_LOOKS_MS;
+}
 
 export interface JobFilter {
   readonly states?: readonly JobState[] | undefined;
@@ -107,7 +117,10 @@ export class JobRepository {
     isItemFault: isValueFault,
   });
 
-  constructor(private readonly prisma: PrismaService) {}
+  constructor(
+    private readonly prisma: PrismaService,
+    private readonly notifier: Notifier,
+  ) {}
 
   /**
    * Stores a new job; resolves when it is durable. Submissions that arrive together share one statement and one commit.
@@ -118,11 +131,16 @@ export class JobRepository {
   }
 
   /**
-   * Stores all of the jobs or none.
+   * Stores all of the jobs or none, and wakes the leader when one is due.
    * @throws DatabaseUnavailableError when they are not known to be stored
    */
   async insertTogether(jobs: readonly NewJob[]): Promise<Job[]> {
-    const rows = await this.prisma.query<NewJobTimes>(INSERT_JOBS, ...newJobColumns(jobs));
+    const withHint = jobs.length <= FEW && jobs.some(({ runAt, delayMs }) => runAt === null && delayMs === 0);
+    const rows = await this.prisma.query<NewJobTimes>(
+      withHint ? INSERT_JOBS_WITH_HINT : INSERT_JOBS,
+      ...newJobColumns(jobs),
+    );
+    if (!withHint && rows.some(isDueSoon)) this.notifier.send('work');
     const times = new Map(rows.map((row) => [row.id, row]));
     return jobs.map((job) => storedJob(job, times.get(job.id) as NewJobTimes));
   }

@@ -9,7 +9,7 @@ import type { DatabaseEnvironment } from '#common/config/environment.js';
 import type { Logger } from '#common/logging/logger.js';
 import { Alarm } from '#common/runtime/alarm.js';
 import { repeat } from '#common/runtime/repeat.js';
-import { WITHOUT_FSYNC } from './job-statements.js';
+import { HINT_CHANNEL, WITHOUT_FSYNC } from './job-statements.js';
 import { PrismaService } from './prisma.service.js';
 
 /**
@@ -28,7 +28,6 @@ interface HintEvents {
   listening: [];
 }
 
-const CHANNEL = 'triumvir';
 /** How often a quiet connection is checked for life, in milliseconds. */
 const CHECK_MS = 5000;
 
@@ -56,7 +55,7 @@ export class Notifier {
       await this.prisma
         .query(
           `/* notify */ WITH ${WITHOUT_FSYNC}
-           SELECT pg_notify('${CHANNEL}', hint)::text FROM nosync, unnest($1::text[]) AS hint`,
+           SELECT pg_notify('${HINT_CHANNEL}', hint)::text FROM nosync, unnest($1::text[]) AS hint`,
           hints,
         )
         .catch(() => undefined);
@@ -110,7 +109,7 @@ export class HintListener
     client.on('notification', ({ payload }) => this.#receive(payload ?? ''));
     try {
       await client.connect();
-      await client.query(`LISTEN ${CHANNEL}`);
+      await client.query(`LISTEN ${HINT_CHANNEL}`);
       this.emit('listening');
       while (!this.#stop.signal.aborted) {
         await lost.sleep(CHECK_MS, this.#stop.signal);
