@@ -1,7 +1,9 @@
 /** T1: what the feeder's claim takes, in which order, and what stops it. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { NOTHING_CLAIMED } from '#common/domain/claim-positions.js';
+import { CLAIMED_AHEAD_MS } from '#common/database/job-statements.js';
 import type { Fence } from '#common/database/leader-epochs.js';
+import { eventually } from '../support/eventually.js';
 import { uniqueName } from '../support/environment.js';
 import { LONG_AGO, TestStore } from './support/database.js';
 
@@ -97,13 +99,24 @@ test('a claim and the next epoch never both win: what a stale leader claims was 
   }
 });
 
-test('the next due time is that of the first job that waits, in any of the queues', async () => {
+test('a job is claimed a moment before its due time, so that it can be handed over at that time, and no sooner', async () => {
+  await store.submit({ queue, runAt: null, delayMs: 60_000 });
+  await eventually(async () => {
+    const { id } = await store.submit({ queue, runAt: null, delayMs: CLAIMED_AHEAD_MS - 1 });
+    const claimed = await store.feed.claimDue(leader, [{ queue, room: 2 }]);
+    expect(claimed.map((job) => job.id)).toEqual([id]);
+    // Unless this took longer than the job was away.
+    expect(claimed[0]?.dueInMs).toBeGreaterThan(0);
+  });
+});
+
+test('the next time to claim is a moment before the first job that waits is due, in any of the queues', async () => {
   const queues = [
     { queue, room: 0 },
     { queue: uniqueName('other'), room: 0 },
   ];
-  const nextDue = async () => Number(await store.feed.nextDueInMs(leader, queues));
-  expect(await store.feed.nextDueInMs(leader, queues)).toBeNull();
+  const nextDue = async () => Number(await store.feed.nextClaimInMs(leader, queues));
+  expect(await store.feed.nextClaimInMs(leader, queues)).toBeNull();
   await store.submit({ queue, runAt: null, delayMs: 7_200_000, priority: 0 });
   await store.submit({ queue: queues[1]?.queue ?? '', runAt: null, delayMs: 3_600_000 });
   expect(await nextDue()).toBeGreaterThan(3_500_000);

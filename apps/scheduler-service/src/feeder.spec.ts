@@ -5,6 +5,7 @@ import type { ClaimedJob, FeedRepository, Shard } from '#common/database/feed.re
 import type { Delivery } from '#common/domain/job.js';
 import type { DeliveryPublisher } from '#common/queue/delivery-publisher.js';
 import { NOTHING_CLAIMED } from '#common/domain/claim-positions.js';
+import { createLogger } from '#common/logging/logger.js';
 import { Capacity } from './capacity.js';
 import { Feeder } from './feeder.js';
 import { HandedOver } from './handed-over.js';
@@ -31,6 +32,7 @@ const jobs = (count: number, changes: Partial<ClaimedJob> = {}): ClaimedJob[] =>
     queue: 'default',
     priority: 5,
     runAtMs: n,
+    dueInMs: -1,
     ...changes,
   }));
 
@@ -40,11 +42,11 @@ function setUp(world: {
   /** Envelopes that wait in BullMQ. */
   waiting?: number;
   claimed?: ClaimedJob[];
-  nextDueInMs?: number | null | 'fenced';
+  nextClaimInMs?: number | null | 'fenced';
   connected?: boolean;
 }) {
   const { executors = [executor()], queues = ['default'], claimed = [], connected = true } = world;
-  const { waiting = 0, nextDueInMs = null } = world;
+  const { waiting = 0, nextClaimInMs = null } = world;
   const claimDue = vi.fn<FeedRepository['claimDue']>(async () => claimed);
   const publish = vi.fn<(queue: string, envelopes: readonly (readonly Delivery[])[]) => Promise<void>>();
   const waitingCount = vi.fn<(queue: string) => Promise<number>>(async () => waiting);
@@ -54,11 +56,12 @@ function setUp(world: {
     {
       queuesOf: async ({ number }: Shard) => (number === 0 ? queues : [`shard-${number}`]),
       claimDue,
-      nextDueInMs: async () => nextDueInMs,
+      nextClaimInMs: async () => nextClaimInMs,
     } as unknown as FeedRepository,
     publisher,
     new Capacity({ living: async () => executors } as unknown as ExecutorRepository),
     new HandedOver(publisher),
+    createLogger({ service: 'test', instance: 'test', level: 'error', format: 'json' }),
   );
   const term: Term = {
     election: 'scheduler/shard-0',
@@ -148,7 +151,7 @@ test('a claim goes on where the one before it ended, each priority by itself', a
 });
 
 test('more is claimed at once when a claim took all that was wanted', async () => {
-  expect(await setUp({ claimed: jobs(200), nextDueInMs: 500 }).feed()).toBe(0);
+  expect(await setUp({ claimed: jobs(200), nextClaimInMs: 500 }).feed()).toBe(0);
 });
 
 test('with nobody to run it nothing is handed over: the backlog waits in Postgres', async () => {
@@ -160,13 +163,13 @@ test('with nobody to run it nothing is handed over: the backlog waits in Postgre
 });
 
 test('nothing due: it sleeps until exactly the next due time, a second at most', async () => {
-  expect(await setUp({ nextDueInMs: 137.5 }).feed()).toBe(137.5);
-  expect(await setUp({ nextDueInMs: 60_000 }).feed()).toBe(1000);
-  expect(await setUp({ nextDueInMs: null }).feed()).toBe(1000);
+  expect(await setUp({ nextClaimInMs: 137.5 }).feed()).toBe(137.5);
+  expect(await setUp({ nextClaimInMs: 60_000 }).feed()).toBe(1000);
+  expect(await setUp({ nextClaimInMs: null }).feed()).toBe(1000);
 });
 
 test('what is due and cannot be claimed is looked at again soon, and not without a pause', async () => {
-  expect(await setUp({ nextDueInMs: -5 }).feed()).toBe(20);
+  expect(await setUp({ nextClaimInMs: -5 }).feed()).toBe(20);
 });
 
 test('after a round that did not look back it does not sleep long', async () => {
@@ -182,7 +185,7 @@ test('one claim never takes more than 2,000 of a queue', async () => {
 });
 
 test('a leader that is fenced ends its term and publishes nothing', async () => {
-  const { feed, fenced, publish } = setUp({ nextDueInMs: 'fenced' });
+  const { feed, fenced, publish } = setUp({ nextClaimInMs: 'fenced' });
   await feed();
   expect(fenced).toHaveBeenCalledOnce();
   expect(publish).not.toHaveBeenCalled();
@@ -205,4 +208,16 @@ test('a process that leads two shards feeds each from its own queues', async () 
   await feed(0);
   await feed(1);
   expect([rooms(0), rooms(1)]).toEqual([{ default: 200 }, { 'shard-1': 200 }]);
+});
+
+test('what was claimed a moment ahead is handed over at its due time, and before the process ends', async () => {
+  const { feeder, feed, publish } = setUp({
+    claimed: [...jobs(1), ...jobs(1, { id: 'later', dueInMs: 15 })],
+  });
+  const startedAt = performance.now();
+  await feed();
+  expect(publish.mock.calls.map(([, envelopes]) => envelopes.flat()[0]?.jobId)).toEqual(['j0']);
+  await feeder.beforeApplicationShutdown();
+  expect(publish.mock.calls.map(([, envelopes]) => envelopes.flat()[0]?.jobId)).toEqual(['j0', 'later']);
+  expect(performance.now() - startedAt).toBeGreaterThanOrEqual(14);
 });

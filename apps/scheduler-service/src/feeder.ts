@@ -3,7 +3,7 @@
  * its leader. It keeps BullMQ shallow, sleeps until exactly the next job is due, and is woken by submissions.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { Injectable } from '@nestjs/common';
+import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import type { Term } from '#common/coordination/leader-election.js';
 import {
   FeedRepository,
@@ -14,6 +14,8 @@ import {
 import { ClaimPositions } from '#common/domain/claim-positions.js';
 import { feedTarget } from '#common/domain/feed-target.js';
 import { pack } from '#common/domain/packing.js';
+import { InjectLogger } from '#common/logging/inject-logger.js';
+import type { Logger } from '#common/logging/logger.js';
 import { DeliveryPublisher } from '#common/queue/delivery-publisher.js';
 import { Capacity } from './capacity.js';
 import { HandedOver } from './handed-over.js';
@@ -35,8 +37,10 @@ const STALE_MS = 2500;
 const POLL_MS = 1000;
 
 @Injectable()
-export class Feeder {
+export class Feeder implements BeforeApplicationShutdown {
   readonly #positions = new ClaimPositions();
+  /** Hand-overs that wait for the due time of their jobs. */
+  readonly #later = new Set<Promise<void>>();
   /** The queues of each shard that this process leads, and when they were looked up. */
   readonly #queues = new Map<number, { readonly names: readonly string[]; readonly readAt: number }>();
 
@@ -45,7 +49,13 @@ export class Feeder {
     private readonly publisher: DeliveryPublisher,
     private readonly capacity: Capacity,
     private readonly handedOver: HandedOver,
+    @InjectLogger() private readonly log: Logger,
   ) {}
+
+  /** What was claimed a moment before its due time is still handed over. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await Promise.all(this.#later);
+  }
 
   /** Makes the next round look at everything anew: jobs have come in behind, or a queue is new. */
   lookBack(): void {
@@ -92,30 +102,31 @@ export class Feeder {
     if (looksBack) this.#positions.lookedBack(startedAt, performance.now() - startedAt);
     if (claimed.length > 0) {
       this.#positions.advance(claimed);
-      await this.#publish(claimed);
+      await this.#publish(claimed.filter(({ dueInMs }) => dueInMs <= 0));
+      this.#publishLater(claimed.filter(({ dueInMs }) => dueInMs > 0));
       // More may be due.
       if (isFull(claimed, rooms)) return 0;
       // In a stream of submissions the next ones are taken together.
       await pause(Math.min(performance.now() - startedAt, MAX_GATHER_MS));
     }
-    const dueInMs = await this.repository.nextDueInMs(
+    const claimInMs = await this.repository.nextClaimInMs(
       term,
       served.map((queue) => this.#wanted(queue, 0)),
     );
-    if (dueInMs === 'fenced') {
+    if (claimInMs === 'fenced') {
       term.fenced();
       return 0;
     }
-    return this.#pauseMs(dueInMs, looksBack);
+    return this.#pauseMs(claimInMs, looksBack);
   }
 
-  #pauseMs(dueInMs: number | null, lookedBack: boolean): number {
+  #pauseMs(claimInMs: number | null, lookedBack: boolean): number {
     // No long sleep without a look back.
     const lookInMs = lookedBack
       ? POLL_MS
       : Math.max(MIN_PAUSE_MS, this.#positions.lookBackInMs(performance.now()));
-    // Due already and not claimed: its queue is full, or somebody holds it.
-    const jobInMs = dueInMs === null ? POLL_MS : dueInMs > 0 ? dueInMs : FULL_PAUSE_MS;
+    // It could be claimed and was not: its queue is full, or somebody holds it.
+    const jobInMs = claimInMs === null ? POLL_MS : claimInMs > 0 ? claimInMs : FULL_PAUSE_MS;
     return Math.min(jobInMs, lookInMs, POLL_MS);
   }
 
@@ -138,8 +149,24 @@ export class Feeder {
     return rooms;
   }
 
+  /** Publishes each job at its due time, while the feeder goes on. */
+  #publishLater(claimed: readonly ClaimedJob[]): void {
+    const claimedAt = performance.now();
+    for (const [dueInMs, jobs] of groupBy(claimed, (job) => Math.ceil(job.dueInMs))) {
+      // A timer that is late by itself does not add to what has passed.
+      const waited = pause(claimedAt + dueInMs - performance.now()).then(() => this.#publish(jobs));
+      const published: Promise<void> = waited
+        .catch((error: unknown) => {
+          // As after every hand-over that failed, the sweep finds them.
+          this.log.warn('due jobs not handed over', { jobs: jobs.length, error });
+        })
+        .finally(() => this.#later.delete(published));
+      this.#later.add(published);
+    }
+  }
+
   async #publish(claimed: readonly ClaimedJob[]): Promise<void> {
-    for (const [queue, jobs] of groupByQueue(claimed)) {
+    for (const [queue, jobs] of groupBy(claimed, ({ queue }) => queue)) {
       const envelopes = pack(
         jobs,
         (type) => this.capacity.meanMs(queue, type),
@@ -165,11 +192,15 @@ function isFull(claimed: readonly ClaimedJob[], rooms: ReadonlyMap<string, numbe
   return [...counts].some(([queue, count]) => count >= (rooms.get(queue) ?? 0));
 }
 
-function groupByQueue(claimed: readonly ClaimedJob[]): Map<string, ClaimedJob[]> {
-  const groups = new Map<string, ClaimedJob[]>();
+function groupBy<Key>(
+  claimed: readonly ClaimedJob[],
+  keyOf: (job: ClaimedJob) => Key,
+): Map<Key, ClaimedJob[]> {
+  const groups = new Map<Key, ClaimedJob[]>();
   for (const job of claimed) {
-    const group = groups.get(job.queue);
-    if (group === undefined) groups.set(job.queue, [job]);
+    const key = keyOf(job);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [job]);
     else group.push(job);
   }
   return groups;

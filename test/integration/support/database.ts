@@ -78,7 +78,7 @@ export class TestStore {
     const wanted = Object.entries(rooms).map(([queue, room]) => ({ queue, room }));
     const claimed = await this.feed.claimDue(leader, wanted);
     if (claimed.length > 0) return claimed;
-    return (await this.feed.nextDueInMs(leader, wanted)) === 'fenced' ? 'fenced' : claimed;
+    return (await this.feed.nextClaimInMs(leader, wanted)) === 'fenced' ? 'fenced' : claimed;
   }
 
   submit(changes: Partial<NewJob> = {}): Promise<Job> {

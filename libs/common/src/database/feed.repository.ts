@@ -4,6 +4,7 @@ import { NOTHING_CLAIMED, type ClaimPosition } from '#common/domain/claim-positi
 import type { Delivery } from '#common/domain/job.js';
 import {
   CLAIM_DUE,
+  CLAIMED_AHEAD_MS,
   FIND_OVERDUE_DELIVERIES,
   NEXT_DUE,
   SHARD_QUEUES,
@@ -20,6 +21,8 @@ export interface ClaimedJob {
   readonly priority: number;
   /** When it was due, in milliseconds since 1970. */
   readonly runAtMs: number;
+  /** In how many milliseconds it is due; negative when it has been due. */
+  readonly dueInMs: number;
 }
 
 /** A queue of which more jobs are wanted. */
@@ -51,7 +54,7 @@ export class FeedRepository {
   ) {}
 
   /**
-   * Claims due jobs of each queue, most urgent first.
+   * Claims jobs of each queue that are due or will be in a moment, most urgent first.
    * @returns the claimed jobs; none also when the leader's epoch no longer stands
    */
   claimDue(fence: Fence, wanted: readonly WantedJobs[]): Promise<ClaimedJob[]> {
@@ -59,17 +62,18 @@ export class FeedRepository {
   }
 
   /**
-   * @returns in how many milliseconds the next job of these queues is due, negative when overdue, null when none is scheduled;
-   * or 'fenced' when the leader's epoch no longer stands
+   * @returns in how many milliseconds the next job of these queues can be claimed, negative when overdue, null when none is
+   * scheduled; or 'fenced' when the leader's epoch no longer stands
    */
-  async nextDueInMs(fence: Fence, queues: readonly WantedJobs[]): Promise<number | null | 'fenced'> {
+  async nextClaimInMs(fence: Fence, queues: readonly WantedJobs[]): Promise<number | null | 'fenced'> {
     const [next] = await this.prisma.query<{ standing: boolean; dueInMs: number | null }>(
       NEXT_DUE,
       fence.election,
       fence.epoch,
       ...wantedColumns(queues),
     );
-    return next?.standing === true ? next.dueInMs : 'fenced';
+    if (next?.standing !== true) return 'fenced';
+    return next.dueInMs === null ? null : next.dueInMs - CLAIMED_AHEAD_MS;
   }
 
   async queuesOf(shard: Shard): Promise<string[]> {

@@ -103,10 +103,17 @@ const LAST_CLAIMED = `(SELECT ($5::timestamptz[])[place] AS at, ($6::uuid[])[pla
   FROM (SELECT (wanted.nth - 1) * ${PRIORITY.least - PRIORITY.most + 1} + p.priority - ${PRIORITY.most - 1} AS place) AS places) AS last`;
 
 /**
- * T1, claim: takes due jobs, most urgent first, and readies them for the hand-over.
+ * How long before its due time a job is claimed, in milliseconds. It is handed over at that time and no sooner; that it is
+ * claimed by then saves its waiting for a claim that is under way.
+ */
+export const CLAIMED_AHEAD_MS = 20;
+const ALMOST_DUE = `claimable_at <= now() + interval '${CLAIMED_AHEAD_MS} milliseconds'`;
+
+/**
+ * T1, claim: takes due jobs, and those that will be due in a moment, most urgent first, and readies them for the hand-over.
  * In: election, epoch; for each queue how many are wanted; where to begin.
  * Guard: the epoch still stands (share-locked, so a successor's bump waits for this claim or beats it); state scheduled.
- * Rows: id, delivery, type, queue, priority and due time of each claimed job, in the order of the hand-over.
+ * Rows: id, delivery, type, queue, priority, due time and time until then of each claimed job, in the order of the hand-over.
  * Index: jobs_claim_idx, read once for each queue and priority, so jobs that are not due cost nothing.
  */
 export const CLAIM_DUE = `/* claim_due */
@@ -124,7 +131,7 @@ due AS MATERIALIZED (
               LATERAL ${LAST_CLAIMED},
               LATERAL (
                 SELECT jobs.id, run_at, jobs.priority FROM jobs
-                WHERE jobs.queue = wanted.queue AND jobs.priority = p.priority AND claimable_at <= now()
+                WHERE jobs.queue = wanted.queue AND jobs.priority = p.priority AND ${ALMOST_DUE}
                   AND ${AFTER_POSITION}
                 ORDER BY claimable_at, jobs.id LIMIT wanted.room FOR UPDATE OF jobs SKIP LOCKED
               ) AS one
@@ -136,8 +143,10 @@ claimed AS (
   FROM due WHERE jobs.id = due.id AND ${isIn('scheduled')}
   RETURNING jobs.id, jobs.delivery, jobs.type, jobs.queue, jobs.priority, jobs.run_at
 )
-SELECT id, delivery, type, queue, priority, extract(epoch FROM run_at)::float8 * 1000 AS "runAtMs"
-FROM claimed ORDER BY priority, run_at, id`;
+SELECT id, delivery, type, queue, priority, due.at_ms AS "runAtMs", due.at_ms - moment.ms AS "dueInMs"
+FROM claimed, (SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS ms) AS moment,
+  LATERAL (SELECT extract(epoch FROM run_at)::float8 * 1000 AS at_ms) AS due
+ORDER BY priority, run_at, id`;
 
 /**
  * When the next job of some queues is due.
