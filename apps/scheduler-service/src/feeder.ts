@@ -153,9 +153,8 @@ export class Feeder implements BeforeApplicationShutdown {
   #publishLater(claimed: readonly ClaimedJob[]): void {
     const claimedAt = performance.now();
     for (const [dueInMs, jobs] of groupBy(claimed, (job) => Math.ceil(job.dueInMs))) {
-      // A timer that is late by itself does not add to what has passed.
-      const waited = pause(claimedAt + dueInMs - performance.now()).then(() => this.#publish(jobs));
-      const published: Promise<void> = waited
+      const published: Promise<void> = waitUntil(claimedAt + dueInMs)
+        .then(() => this.#publish(jobs))
         .catch((error: unknown) => {
           // As after every hand-over that failed, the sweep finds them.
           this.log.warn('due jobs not handed over', { jobs: jobs.length, error });
@@ -183,6 +182,12 @@ export class Feeder implements BeforeApplicationShutdown {
       );
     }
   }
+}
+
+/** @param at by the monotonic clock, before which it does not resolve: timers may be early by what the event loop is late */
+async function waitUntil(at: number): Promise<void> {
+  for (let leftMs = at - performance.now(); leftMs > 0; leftMs = at - performance.now())
+    await pause(Math.ceil(leftMs));
 }
 
 /** Whether some queue gave all that was wanted of it. */
