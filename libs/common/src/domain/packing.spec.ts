@@ -79,12 +79,19 @@ test('a backlog that the slots can take one by one travels one by one', () => {
 });
 
 test('the size is bounded by the work, by the share of a slot, and by a maximum', () => {
-  expect(envelopeSize(1, 10_000, 10)).toBe(10);
+  expect(envelopeSize(1, 100, 10)).toBe(10);
   expect(envelopeSize(0.1, 100, 10)).toBe(10);
   expect(envelopeSize(0, 1_000_000, 1)).toBe(MAX_ENVELOPE_SIZE);
-  expect(envelopeSize(10.1, 1_000_000, 1)).toBe(1);
+  expect(envelopeSize(100.1, 1_000_000, 1)).toBe(1);
   expect(envelopeSize(undefined, 1_000_000, 1)).toBe(1);
   expect(envelopeSize(0.1, 10, 0)).toBe(10);
+});
+
+test('where each slot has much before it, an envelope may hold more work, but never more than a quarter of that', () => {
+  expect(envelopeSize(20, 1000, 10)).toBe(5);
+  expect(envelopeSize(20, 120, 10)).toBe(3);
+  expect(envelopeSize(20, 70, 10)).toBe(1);
+  expect(envelopeSize(1, 1000, 10)).toBe(25);
 });
 
 test('no backlog makes no envelopes', () => {

@@ -6,6 +6,9 @@
 
 /** About how much work one envelope should hold, in milliseconds of handler time. */
 const ENVELOPE_WORK_MS = 10;
+/** The same where each slot has at least four such envelopes before it: what travels together then waits no longer than alone. */
+const DEEP_ENVELOPE_WORK_MS = 100;
+const DEEP_ENVELOPES = 4;
 export const MAX_ENVELOPE_SIZE = 200;
 
 /**
@@ -15,9 +18,13 @@ export const MAX_ENVELOPE_SIZE = 200;
  */
 export function envelopeSize(meanMs: number | undefined, waiting: number, slots: number): number {
   if (meanMs === undefined) return 1;
-  const byDuration = Math.floor(ENVELOPE_WORK_MS / Math.max(meanMs, 0.001));
-  const byBacklog = Math.floor(waiting / Math.max(slots, 1));
-  return Math.max(1, Math.min(byDuration, byBacklog, MAX_ENVELOPE_SIZE));
+  const worth = (ms: number) => Math.floor(ms / Math.max(meanMs, 0.001));
+  const share = Math.floor(waiting / Math.max(slots, 1));
+  const size = Math.max(
+    Math.min(worth(ENVELOPE_WORK_MS), share),
+    Math.min(worth(DEEP_ENVELOPE_WORK_MS), Math.floor(share / DEEP_ENVELOPES)),
+  );
+  return Math.max(1, Math.min(size, MAX_ENVELOPE_SIZE));
 }
 
 export interface Packable {
