@@ -3,7 +3,7 @@
  * without a service, a check of what is inserted, or an answer that tells of each row.
  */
 import pg from 'pg';
-import { v7 as uuidv7 } from 'uuid';
+import { newId } from '#common/runtime/new-id.js';
 import { answerCommands } from '../stand/contestant.js';
 
 const INSERT = {
@@ -33,7 +33,7 @@ const commands = {
         const runAt = new Date(Date.now() + 3_600_000).toISOString();
         const column = <Value>(of: () => Value) => Array.from({ length: batch }, of);
         const values = [
-          column(() => uuidv7()),
+          column(() => newId()),
           column(() => 'noop'),
           column(() => 'default'),
           column(() => 5),

@@ -1,7 +1,7 @@
 /** What can be done with jobs, for every door that leads here. */
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
+import { newId } from '#common/runtime/new-id.js';
 import {
   isDueSoon,
   JobRepository,
@@ -188,7 +188,7 @@ export function keyOfItem(key: string, index: number): string {
 
 function newJob(request: CreateJob): NewJob {
   return {
-    id: uuidv7(),
+    id: newId(),
     name: request.name ?? null,
     type: request.type,
     queue: request.queue,

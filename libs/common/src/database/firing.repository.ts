@@ -1,6 +1,6 @@
 /** The scheduler leader's half of schedules: which are due, and carrying out what was planned for them. */
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
+import { newId } from '#common/runtime/new-id.js';
 import type { FiringPlan, SchedulePosition } from '#common/domain/firing-plan.js';
 import type { ScheduleDefinition } from '#common/domain/schedule.js';
 import type { Prisma } from './generated/client.js';
@@ -115,7 +115,7 @@ async function carryOut(
     plan.occurrences.map((occurrence) => ({
       ...occurrence,
       scheduleId: schedule.id,
-      jobId: occurrence.outcome === 'skipped' ? null : uuidv7(),
+      jobId: occurrence.outcome === 'skipped' ? null : newId(),
     })),
   );
   const made = await query<{ id: string }>(

@@ -1,6 +1,6 @@
 /** Schedules and their ledger as the store sees them: define, look up, run, read what became of each due time. */
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
+import { newId } from '#common/runtime/new-id.js';
 import type { Outcome, Reason } from '#common/domain/firing-plan.js';
 import type { ScheduleDefinition } from '#common/domain/schedule.js';
 import { PrismaService } from './prisma.service.js';
@@ -61,7 +61,7 @@ export class ScheduleRepository {
     const now = await this.now();
     const [created] = await this.prisma.query<Schedule>(
       INSERT_SCHEDULE,
-      uuidv7(),
+      newId(),
       name,
       JSON.stringify(definition),
       iso(firstDue(now)),
@@ -119,7 +119,7 @@ export class ScheduleRepository {
 
   /** Makes a job now. @returns undefined when there is no such schedule, or it was run in this very millisecond */
   async runNow(name: string): Promise<{ dueAt: Date; jobId: string } | undefined> {
-    const jobId = uuidv7();
+    const jobId = newId();
     const [entered] = await this.prisma.query<{ dueAt: Date }>(RUN_SCHEDULE, name, jobId);
     return entered === undefined ? undefined : { dueAt: entered.dueAt, jobId };
   }
