@@ -1,5 +1,6 @@
 /** The API as a test uses it: requests, and waiting for jobs to end. */
 import { setTimeout as pause } from 'node:timers/promises';
+import { DescribedApi } from './described-api.js';
 
 export interface JobAnswer {
   readonly id: string;
@@ -37,6 +38,9 @@ export interface ProblemAnswer {
 const POLL_MS = 50;
 const END_STATES = new Set(['succeeded', 'dead', 'cancelled', 'expired']);
 
+/** Whatever a test asks for, the answer must be as the API's document says. */
+const described = new DescribedApi();
+
 export class ApiClient {
   #turn = 0;
 
@@ -57,6 +61,8 @@ export class ApiClient {
       signal: AbortSignal.timeout(15_000),
     });
     const text = await response.text();
+    const contentType = response.headers.get('content-type');
+    described.check({ method, path, status: response.status, contentType, text });
     return { status: response.status, headers: response.headers, body: JSON.parse(text) as Body };
   }
 

@@ -17,7 +17,7 @@ import { addWaitCommand } from './commands/wait.js';
 import type { CommandContext } from './context.js';
 import { describeError } from './describe-error.js';
 import { EXIT_CODES_HELP, ExitCode, exitCodeOf, UsageError } from './exit-codes.js';
-import { version } from './version.js';
+import { version } from '#common/config/version.js';
 import { widthOf, type Terminal } from './terminal.js';
 
 const COMMANDS = [

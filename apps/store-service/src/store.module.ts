@@ -16,6 +16,7 @@ import { JobBatchService } from './jobs/job-batch.service.js';
 import { JobTypes } from './jobs/job-types.js';
 import { JobService } from './jobs/job.service.js';
 import { JobsController } from './jobs/jobs.controller.js';
+import { OpenApiController } from './openapi/openapi.controller.js';
 import { ScheduleService } from './schedules/schedule.service.js';
 import { SchedulesController } from './schedules/schedules.controller.js';
 
@@ -39,6 +40,7 @@ export class StoreModule implements OnApplicationBootstrap {
         ClusterController,
         HealthController,
         MetricsController,
+        OpenApiController,
       ],
       providers: [
         JobService,

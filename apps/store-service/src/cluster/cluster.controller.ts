@@ -3,34 +3,10 @@ import { Controller, Get } from '@nestjs/common';
 import { ClusterView } from '#common/coordination/cluster-view.js';
 import { ExecutorRepository } from '#common/database/executor.repository.js';
 import { LeaderEpochs } from '#common/database/leader-epochs.js';
+import { Operation } from '../http/operation.js';
 import { Problem } from '../http/problem.js';
-
-interface Candidate {
-  readonly id: string;
-  readonly host: string;
-  readonly pid: number;
-  readonly since: string;
-}
-
-export interface ClusterAnswer {
-  readonly members: Readonly<Record<'store' | 'scheduler' | 'executor', readonly Candidate[]>>;
-  readonly elections: readonly {
-    readonly election: string;
-    /** First in line, with the epoch of its leadership; null while nobody leads. */
-    readonly leader: (Candidate & { readonly epoch: number }) | null;
-    readonly candidates: readonly Candidate[];
-  }[];
-  readonly executors: readonly {
-    readonly id: string;
-    readonly instance: string;
-    readonly slots: number;
-    readonly running: number;
-    readonly queues: readonly string[];
-    readonly types: readonly string[];
-    readonly draining: boolean;
-    readonly leaseExpiresAt: string;
-  }[];
-}
+import { getCluster } from './cluster.operations.js';
+import type { ClusterAnswer, MemberView } from './cluster.views.js';
 
 @Controller('api/v1/cluster')
 export class ClusterController {
@@ -42,6 +18,7 @@ export class ClusterController {
 
   /** 503 while ZooKeeper or Postgres is away. */
   @Get()
+  @Operation(getCluster)
   async get(): Promise<ClusterAnswer> {
     const [snapshot, epochs, executors] = await Promise.all([
       this.view.read().catch(() => {
@@ -86,6 +63,6 @@ export class ClusterController {
 }
 
 /** Only what people want to know of a member. */
-function toCandidate({ id, host, pid, since }: Candidate): Candidate {
+function toCandidate({ id, host, pid, since }: MemberView): MemberView {
   return { id, host, pid, since };
 }

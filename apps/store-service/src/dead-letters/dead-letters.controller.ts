@@ -3,11 +3,19 @@ import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/com
 import { DeadLetterRepository } from '#common/database/dead-letter.repository.js';
 import { Notifier } from '#common/database/notifications.js';
 import { encodeCursor } from '../http/fields.js';
+import { Operation } from '../http/operation.js';
 import { Problem } from '../http/problem.js';
 import { ValidationPipe } from '../http/validation.js';
-import { presentJob, presentListedJob, type JobView, type ListedJobView } from '../jobs/job.presenter.js';
+import { presentJob, presentListedJob } from '../jobs/job.presenter.js';
 import { jobIdSchema } from '../jobs/job.schemas.js';
 import { JobService } from '../jobs/job.service.js';
+import type { JobView, ListedJobView } from '../jobs/job.views.js';
+import {
+  listDeadLetters,
+  purgeDeadLetters,
+  redriveDeadLetters,
+  redriveJob,
+} from './dead-letter.operations.js';
 import {
   listDeadLettersSchema,
   purgeSchema,
@@ -31,6 +39,7 @@ export class DeadLettersController {
 
   /** Newest first. Every attempt of one of them is told by GET /api/v1/jobs/{id}. */
   @Get('dead-letters')
+  @Operation(listDeadLetters)
   async list(
     @Query({ schema: listDeadLettersSchema, pipes: [inUrl] }) query: ListDeadLetters,
   ): Promise<{ jobs: ListedJobView[]; nextCursor: string | null }> {
@@ -46,6 +55,7 @@ export class DeadLettersController {
   /** 200: the job is due now, with further attempts. 409: it is neither dead nor held, or its uniqueKey is taken. */
   @Post('jobs/:id/redrive')
   @HttpCode(200)
+  @Operation(redriveJob)
   async redriveOne(
     @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: { id: string },
     @Body({ schema: redriveOneSchema, pipes: [inBody] }) { attempts }: { attempts: number },
@@ -67,6 +77,7 @@ export class DeadLettersController {
 
   @Post('dead-letters/redrive')
   @HttpCode(200)
+  @Operation(redriveDeadLetters)
   async redrive(
     @Body({ schema: redriveSchema, pipes: [inBody] }) request: Redrive,
   ): Promise<{ matched: number; redriven: number }> {
@@ -80,6 +91,7 @@ export class DeadLettersController {
   /** Deletes them, with their history and output. */
   @Post('dead-letters/purge')
   @HttpCode(200)
+  @Operation(purgeDeadLetters)
   async purge(
     @Body({ schema: purgeSchema, pipes: [inBody] }) request: Purge,
   ): Promise<{ matched: number; purged: number }> {

@@ -1,24 +1,5 @@
 /** Errors as a client sees them: problem documents after RFC 9457. */
-
-/** What was wrong with one field of the request. */
-export interface FieldProblem {
-  /** Path of the field, such as `payload.command`; empty for the body as a whole. */
-  readonly field: string;
-  readonly message: string;
-  /** What would have been accepted, where that can be listed. */
-  readonly allowed?: readonly (string | number)[];
-}
-
-export interface ProblemDocument {
-  /** A stable name of the kind of problem, for programs. */
-  readonly type: string;
-  readonly title: string;
-  readonly status: number;
-  readonly detail: string;
-  /** The request that it is about. */
-  readonly instance: string;
-  readonly errors?: readonly FieldProblem[];
-}
+import { z } from 'zod';
 
 const TITLES = {
   'bad-request': 'The request could not be understood',
@@ -35,6 +16,46 @@ const TITLES = {
 } as const;
 
 export type ProblemKind = keyof typeof TITLES;
+
+export const PROBLEM_KINDS = Object.keys(TITLES) as [ProblemKind, ...ProblemKind[]];
+
+export const fieldProblemSchema = z
+  .object({
+    field: z
+      .string()
+      .describe('Path of the field, such as `payload.command`; empty for the body as a whole.'),
+    message: z.string().describe('What is wrong with it.'),
+    allowed: z
+      .array(z.union([z.string(), z.number()]))
+      .readonly()
+      .optional()
+      .describe('What would have been accepted, where that can be listed.'),
+  })
+  .readonly()
+  .meta({ id: 'FieldProblem', description: 'What was wrong with one field of the request.' });
+
+/** What was wrong with one field of the request. */
+export type FieldProblem = z.output<typeof fieldProblemSchema>;
+
+export const problemSchema = z
+  .object({
+    type: z
+      .enum(PROBLEM_KINDS.map((kind) => `urn:triumvir:problem:${kind}` as const))
+      .describe('A stable name of the kind of problem, for programs.'),
+    title: z.string().describe('The kind of problem, for people.'),
+    status: z.int().describe('The HTTP status.'),
+    detail: z.string().describe('What happened, and what to do.'),
+    instance: z.string().describe('The request that it is about: its path and query.'),
+    errors: z
+      .array(fieldProblemSchema)
+      .readonly()
+      .optional()
+      .describe('The fields that were wrong, 50 at most.'),
+  })
+  .readonly()
+  .meta({ id: 'Problem', description: 'Why a request was refused, or could not be done (RFC 9457).' });
+
+export type ProblemDocument = z.output<typeof problemSchema>;
 
 const STATUS: Record<ProblemKind, number> = {
   'bad-request': 400,

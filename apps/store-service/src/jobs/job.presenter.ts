@@ -1,50 +1,9 @@
 /** Jobs as the API shows them. */
 import type { EarlierAttempt, ListedJob } from '#common/database/job.repository.js';
-import type { Job, JobError, JobState, Json, OnLost, OutputPiece } from '#common/domain/job.js';
+import type { Job, OutputPiece } from '#common/domain/job.js';
+import type { CountedOutcome } from '#common/domain/outcome.js';
 import type { RetryPolicy } from '#common/domain/retry-policy.js';
-
-export interface JobView {
-  readonly id: string;
-  readonly name: string | null;
-  readonly type: string;
-  readonly queue: string;
-  readonly state: JobState;
-  readonly priority: number;
-  readonly payload: Json;
-  readonly runAt: string;
-  readonly createdAt: string;
-  readonly queuedAt: string | null;
-  readonly startedAt: string | null;
-  readonly finishedAt: string | null;
-  /** Attempts that were started; one that was interrupted by a shutdown does not count. */
-  readonly attempt: number;
-  readonly maxAttempts: number;
-  /** Milliseconds. */
-  readonly timeout: number;
-  /** As it was given; null is the default policy. */
-  readonly retry: Json;
-  /** Id of the executor that runs it, or ran it last. */
-  readonly executor: string | null;
-  readonly cancelRequestedAt: string | null;
-  readonly onLost: OnLost;
-  readonly uniqueKey: string | null;
-  readonly result: Json;
-  readonly error: JobError | null;
-}
-
-export interface AttemptView {
-  readonly attempt: number;
-  readonly outcome: string;
-  readonly executor: string | null;
-  readonly startedAt: string | null;
-  readonly finishedAt: string | null;
-  readonly error: JobError | null;
-}
-
-export interface ListedJobView extends JobView {
-  /** What is null here only because it is large; GET /api/v1/jobs/{id} has it. */
-  readonly omitted: readonly string[];
-}
+import type { AttemptView, JobView, ListedJobView, OutputView, RetryView } from './job.views.js';
 
 export function presentListedJob(job: ListedJob): ListedJobView {
   return { ...presentJob(job), omitted: job.omitted };
@@ -78,7 +37,10 @@ export function presentJob(job: Job): JobView {
 }
 
 /** What the attempt that ended a job came to; every other error is a failure. */
-const OUTCOME_OF_ERROR: Readonly<Record<string, string>> = { Timeout: 'timed_out', ExecutorLost: 'lost' };
+const OUTCOME_OF_ERROR: Readonly<Record<string, CountedOutcome>> = {
+  Timeout: 'timed_out',
+  ExecutorLost: 'lost',
+};
 
 /** The earlier attempts, and the one that the job itself tells of: the running one, or the one that ended it. */
 export function presentAttempts(job: Job, earlier: readonly EarlierAttempt[]): AttemptView[] {
@@ -106,18 +68,6 @@ export function presentAttempts(job: Job, earlier: readonly EarlierAttempt[]): A
   return [...past, latest];
 }
 
-export interface OutputView {
-  readonly jobId: string;
-  readonly attempt: number;
-  /** Both streams in the order of writing, with a line that tells where something was left out. */
-  readonly output: string;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly truncated: boolean;
-  /** Bytes that were left out because there were more than the executor keeps. */
-  readonly omittedBytes: number;
-}
-
 export function presentOutput(jobId: string, attempt: number, pieces: readonly OutputPiece[]): OutputView {
   const stream = (wanted: OutputPiece['stream']) =>
     pieces
@@ -138,7 +88,7 @@ export function presentOutput(jobId: string, attempt: number, pieces: readonly O
   };
 }
 
-export function presentRetry(retry: RetryPolicy): Json {
+export function presentRetry(retry: RetryPolicy): RetryView {
   switch (retry.strategy) {
     case 'exponential':
       return {

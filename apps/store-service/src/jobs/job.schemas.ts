@@ -1,7 +1,7 @@
 /** What clients may send about jobs. Each description is part of the API's documentation. */
 import { z } from 'zod';
 import { jobType, queueName } from '#common/config/names.js';
-import { parseDuration } from '#common/domain/duration.js';
+import { DURATION, parseDuration } from '#common/domain/duration.js';
 import {
   DEFAULT_QUEUE,
   JOB_STATES,
@@ -12,7 +12,8 @@ import {
   type Json,
 } from '#common/domain/job.js';
 import { MAX_RETRY_DELAY_MS } from '#common/domain/retry-policy.js';
-import { cursor, moment, pageLimit, storableText } from '../http/fields.js';
+import { cursor, moment, numberInQuery, pageLimit, storableText } from '../http/fields.js';
+import { shownAs } from '../http/shown-as.js';
 import { storableJson } from './storable-json.js';
 
 const TEN_YEARS_MS = 10 * 365 * 24 * 3_600_000;
@@ -20,40 +21,62 @@ const TEN_YEARS_MS = 10 * 365 * 24 * 3_600_000;
 /** Whole milliseconds, or a text such as 500ms, 30s, 5m, 2h, 1d, 1h30m. */
 export function duration(minMs: number, maxMs: number) {
   const allowed = `must be a whole number of milliseconds or a duration such as "500ms", "30s", "5m", "2h" or "1d", from ${minMs} ms to ${maxMs} ms`;
-  return z.unknown().transform((value, context): number => {
-    const ms = typeof value === 'string' ? parseDuration(value) : value;
-    if (typeof ms === 'number' && Number.isInteger(ms) && ms >= minMs && ms <= maxMs) return ms;
-    context.issues.push({ code: 'custom', message: allowed, input: value });
-    return z.NEVER;
-  });
+  return shownAs(
+    z.unknown().transform((value, context): number => {
+      const ms = typeof value === 'string' ? parseDuration(value) : value;
+      if (typeof ms === 'number' && Number.isInteger(ms) && ms >= minMs && ms <= maxMs) return ms;
+      context.issues.push({ code: 'custom', message: allowed, input: value });
+      return z.NEVER;
+    }),
+    {
+      anyOf: [
+        { type: 'integer', minimum: minMs, maximum: maxMs },
+        { type: 'string', pattern: DURATION.source },
+      ],
+    },
+  );
 }
 
 const wait = duration(0, MAX_RETRY_DELAY_MS);
 
-export const retrySchema = z.discriminatedUnion('strategy', [
-  z
-    .strictObject({
-      strategy: z.literal('exponential'),
-      base: duration(1, MAX_RETRY_DELAY_MS).optional(),
-      factor: z.number().min(1).max(100).default(2),
-      max: duration(1, MAX_RETRY_DELAY_MS).optional(),
-      jitter: z.number().min(0).max(1).default(0.2),
-    })
-    .transform(({ strategy, base = 1000, factor, max = 3_600_000, jitter }) => ({
-      strategy,
-      baseMs: base,
-      factor,
-      maxMs: max,
-      jitter,
-    })),
-  z
-    .strictObject({ strategy: z.literal('fixed'), delay: wait })
-    .transform(({ strategy, delay }) => ({ strategy, delayMs: delay })),
-  z
-    .strictObject({ strategy: z.literal('list'), delays: z.array(wait).min(1).max(100) })
-    .transform(({ strategy, delays }) => ({ strategy, delaysMs: delays })),
-  z.strictObject({ strategy: z.literal('none') }),
-]);
+export const retrySchema = z
+  .discriminatedUnion('strategy', [
+    z
+      .strictObject({
+        strategy: z.literal('exponential'),
+        base: duration(1, MAX_RETRY_DELAY_MS)
+          .optional()
+          .describe('Wait after the first failure. Default 1s.'),
+        factor: z.number().min(1).max(100).default(2).describe('What each further wait is multiplied by.'),
+        max: duration(1, MAX_RETRY_DELAY_MS).optional().describe('Longest wait. Default 1h.'),
+        jitter: z.number().min(0).max(1).default(0.2).describe('Share of the wait that is left to chance.'),
+      })
+      .transform(({ strategy, base = 1000, factor, max = 3_600_000, jitter }) => ({
+        strategy,
+        baseMs: base,
+        factor,
+        maxMs: max,
+        jitter,
+      })),
+    z
+      .strictObject({ strategy: z.literal('fixed'), delay: wait.describe('The wait after each failure.') })
+      .transform(({ strategy, delay }) => ({ strategy, delayMs: delay })),
+    z
+      .strictObject({
+        strategy: z.literal('list'),
+        delays: z
+          .array(wait)
+          .min(1)
+          .max(100)
+          .describe('The waits after the first, second, … failure; the last repeats.'),
+      })
+      .transform(({ strategy, delays }) => ({ strategy, delaysMs: delays })),
+    z.strictObject({ strategy: z.literal('none') }),
+  ])
+  .meta({
+    id: 'RetryPolicy',
+    description: 'When a job is tried again after a failure. Waits are durations.',
+  });
 
 /** What every job can be given, however it comes to be. */
 const jobSettings = {
@@ -86,7 +109,7 @@ const jobSettings = {
 };
 
 /** The jobs of a schedule: when they are due, and how many there may be at once, is the schedule's to say. */
-export const jobTemplateSchema = z.strictObject(jobSettings);
+export const jobTemplateSchema = z.strictObject(jobSettings).meta({ id: 'JobTemplate' });
 
 export const createJobSchema = z
   .strictObject({
@@ -108,6 +131,10 @@ export const createJobSchema = z
   .refine(({ runAt, delay }) => runAt == null || delay === undefined, {
     path: ['delay'],
     message: 'cannot be given together with runAt',
+  })
+  .meta({
+    id: 'NewJob',
+    description: 'A job to be submitted. Only its type is needed, and what that type asks for.',
   });
 
 export type CreateJob = z.output<typeof createJobSchema>;
@@ -116,15 +143,25 @@ export type CreateJob = z.output<typeof createJobSchema>;
 export const idempotencyKeySchema = z
   .string()
   .regex(/^[\x21-\x7E]{1,255}$/, 'must be 1 to 255 printable ASCII characters')
-  .optional();
+  .optional()
+  .describe(
+    'Makes a repetition of the request harmless for 24 hours: it is answered with what was made first. The same key with another request is refused.',
+  );
 
-export const jobIdSchema = z.strictObject({ id: z.uuid('must be a job id (a UUID)') });
+export const jobIdSchema = z.strictObject({
+  id: z
+    .uuid('must be a job id (a UUID)')
+    .meta({ description: 'Id of the job.', examples: ['0198f2a4-6c11-7d2e-8a4b-3f5e6d7c8b9a'] }),
+});
 
 export const listJobsSchema = z.strictObject({
-  state: z
-    .string()
-    .transform((text) => text.split(','))
-    .pipe(z.array(z.enum(JOB_STATES)))
+  state: shownAs(
+    z
+      .string()
+      .transform((text) => text.split(','))
+      .pipe(z.array(z.enum(JOB_STATES))),
+    { type: 'array', items: { type: 'string', enum: [...JOB_STATES] } },
+  )
     .optional()
     .describe('Only jobs in this state, or in one of several with commas between.'),
   type: jobType.optional().describe('Only jobs of this type.'),
@@ -136,10 +173,5 @@ export const listJobsSchema = z.strictObject({
 export type ListJobs = z.output<typeof listJobsSchema>;
 
 export const outputQuerySchema = z.strictObject({
-  attempt: z
-    .string()
-    .regex(/^\d{1,3}$/, 'must be the number of an attempt')
-    .transform(Number)
-    .optional()
-    .describe('Which attempt; the latest unless given.'),
+  attempt: numberInQuery(0, 999).optional().describe('Which attempt; the latest unless given.'),
 });

@@ -2,17 +2,10 @@
 import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { encodeCursor } from '../http/fields.js';
+import { Operation } from '../http/operation.js';
 import { checked, ValidationPipe } from '../http/validation.js';
-import {
-  presentAttempts,
-  presentJob,
-  presentListedJob,
-  presentOutput,
-  type AttemptView,
-  type JobView,
-  type ListedJobView,
-  type OutputView,
-} from './job.presenter.js';
+import { cancelJob, getJob, getJobOutput, listJobs, submitJob } from './job.operations.js';
+import { presentAttempts, presentJob, presentListedJob, presentOutput } from './job.presenter.js';
 import {
   createJobSchema,
   idempotencyKeySchema,
@@ -23,6 +16,7 @@ import {
   type ListJobs,
 } from './job.schemas.js';
 import { JobService } from './job.service.js';
+import type { AttemptView, JobView, ListedJobView, OutputView } from './job.views.js';
 
 const inBody = new ValidationPipe('validation-failed');
 const inUrl = new ValidationPipe('bad-request');
@@ -36,6 +30,7 @@ export class JobsController {
    * or because an unfinished job has the uniqueKey and the policy is return-existing; the answer is that job.
    */
   @Post()
+  @Operation(submitJob)
   async create(
     @Body({ schema: createJobSchema, pipes: [inBody] }) request: CreateJob,
     @Headers('idempotency-key') idempotencyKey: string | undefined,
@@ -49,6 +44,7 @@ export class JobsController {
 
   /** Newest first. */
   @Get()
+  @Operation(listJobs)
   async list(
     @Query({ schema: listJobsSchema, pipes: [inUrl] }) query: ListJobs,
   ): Promise<{ jobs: ListedJobView[]; nextCursor: string | null }> {
@@ -60,6 +56,7 @@ export class JobsController {
   }
 
   @Get(':id')
+  @Operation(getJob)
   async get(
     @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: { id: string },
   ): Promise<JobView & { attempts: AttemptView[] }> {
@@ -70,6 +67,7 @@ export class JobsController {
   /** 200: it is cancelled. 202: it runs, and has been asked to end. 409: it had finished. */
   @Post(':id/cancel')
   @HttpCode(200)
+  @Operation(cancelJob)
   async cancel(
     @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: { id: string },
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -80,6 +78,7 @@ export class JobsController {
   }
 
   @Get(':id/output')
+  @Operation(getJobOutput)
   async output(
     @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: { id: string },
     @Query({ schema: outputQuerySchema, pipes: [inUrl] }) { attempt: wanted }: { attempt?: number },

@@ -1,18 +1,10 @@
 /** What differs between two definitions of a schedule, field by field, for people who want to know before they apply one. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Json } from '#common/domain/job.js';
-import type { DefinitionView } from './schedule.presenter.js';
-
-export interface Change {
-  /** Path of the field, such as `job.payload`. */
-  readonly field: string;
-  /** Null where there was nothing. */
-  readonly before: Json;
-  readonly after: Json;
-}
+import type { Change, DefinitionView } from './schedule.views.js';
 
 /** The fields of the job are compared one by one, its payload as a whole. */
-export function changesBetween(before: DefinitionView, after: DefinitionView): Change[] {
+export function changesBetween(before: Partial<DefinitionView>, after: DefinitionView): Change[] {
   const [old, wanted] = [flat(before), flat(after)];
   const fields = new Set([...old.keys(), ...wanted.keys()]);
   return [...fields]
@@ -20,10 +12,15 @@ export function changesBetween(before: DefinitionView, after: DefinitionView): C
     .filter((change) => !isDeepStrictEqual(change.before, change.after));
 }
 
-function flat({ job, ...rest }: DefinitionView): Map<string, Json> {
-  const ofJob = Object.entries((job ?? {}) as Readonly<Record<string, Json>>);
-  return new Map([
-    ...Object.entries(rest),
-    ...ofJob.map(([field, value]): [string, Json] => [`job.${field}`, value]),
+/** Fields that a definition leaves out count as null. */
+function flat({ job, ...rest }: Partial<DefinitionView>): Map<string, Json> {
+  const ofJob = Object.entries<Json>(job ?? {}).map(([field, value]): [string, Json] => [
+    `job.${field}`,
+    value,
   ]);
+  const ofSchedule = Object.entries<Json | undefined>(rest).map(([field, value]): [string, Json] => [
+    field,
+    value ?? null,
+  ]);
+  return new Map([...ofSchedule, ...ofJob]);
 }

@@ -1,28 +1,10 @@
 /** Schedules as the API shows them. What it shows of a definition is what it takes: it can be sent back as it is. */
 import type { Occurrence, Schedule } from '#common/database/schedule.repository.js';
-import type { Json } from '#common/domain/job.js';
-import type { ClockChange, DueTime } from '#common/domain/recurrence/due-times.js';
+import type { DueTime } from '#common/domain/recurrence/due-times.js';
 import { jitterMs } from '#common/domain/recurrence/jitter.js';
 import type { ScheduleDefinition } from '#common/domain/schedule.js';
 import { presentRetry } from '../jobs/job.presenter.js';
-
-export type DefinitionView = Readonly<Record<string, Json>>;
-
-export interface ScheduleView {
-  readonly id: string;
-  readonly name: string;
-  readonly state: 'active' | 'paused' | 'finished';
-  readonly definition: DefinitionView;
-  /** Null when there is none, or while it is paused it may lie in the past. */
-  readonly nextDueAt: string | null;
-  /** The due time that waits for an earlier job to finish. */
-  readonly waitingDueAt: string | null;
-  /** Due times that made a job. */
-  readonly firedCount: number;
-  readonly version: number;
-  readonly createdAt: string;
-  readonly updatedAt: string;
-}
+import type { DefinitionView, DueTimeView, OccurrenceView, ScheduleView } from './schedule.views.js';
 
 export function presentSchedule(schedule: Schedule): ScheduleView {
   const { nextDueAt, waitingDueAt, paused } = schedule;
@@ -69,17 +51,6 @@ export function presentDefinition(definition: ScheduleDefinition): DefinitionVie
   };
 }
 
-export interface OccurrenceView {
-  readonly dueAt: string;
-  readonly outcome: string;
-  readonly reason: string | null;
-  /** Milliseconds from the due time until it was fired or skipped. */
-  readonly lateness: number;
-  readonly runAt: string | null;
-  readonly jobId: string | null;
-  readonly recordedAt: string;
-}
-
 export function presentOccurrence(occurrence: Occurrence): OccurrenceView {
   return {
     dueAt: occurrence.dueAt.toISOString(),
@@ -90,18 +61,6 @@ export function presentOccurrence(occurrence: Occurrence): OccurrenceView {
     jobId: occurrence.jobId,
     recordedAt: occurrence.recordedAt.toISOString(),
   };
-}
-
-export interface DueTimeView {
-  readonly utc: string;
-  /** What a clock in the schedule's zone shows, with its distance from UTC. */
-  readonly local: string;
-  /** `gap`: the time asked for did not exist, and this is the next that did. `fold-first`, `fold-second`: the time came twice. */
-  readonly clock: ClockChange;
-  /** The wall-clock time that was asked for; it differs from `local` after a gap. */
-  readonly wallClock: string;
-  /** With the jitter. */
-  readonly runAt: string;
 }
 
 /** @param offset of the zone's clock from UTC at that time, in milliseconds */

@@ -10,7 +10,7 @@ import { MISSED_RUN_POLICIES } from '#common/domain/recurrence/missed-runs.js';
 import { OVERLAP_POLICIES } from '#common/domain/recurrence/overlap.js';
 import { isZoneName } from '#common/domain/recurrence/zone.js';
 import { TIMEOUT_MS } from '#common/domain/job.js';
-import { cursor, moment, pageLimit } from '../http/fields.js';
+import { cursor, flagInQuery, moment, numberInQuery, pageLimit } from '../http/fields.js';
 import { duration, jobTemplateSchema } from '../jobs/job.schemas.js';
 
 const DAY_MS = 24 * 3_600_000;
@@ -90,7 +90,13 @@ function checkTimetable({ cron, every, gap, fold, start, end }: Timetable, conte
   if (start != null && end != null && end < start) fault('end', 'must not be before start');
 }
 
-export const definitionSchema = z.strictObject({ ...timetable, ...rules }).superRefine(checkTimetable);
+export const definitionSchema = z
+  .strictObject({ ...timetable, ...rules })
+  .superRefine(checkTimetable)
+  .meta({
+    id: 'ScheduleDefinition',
+    description: 'When a job recurs, and the job. Either cron or every is needed.',
+  });
 export type GivenDefinition = z.output<typeof definitionSchema>;
 
 export const createScheduleSchema = z
@@ -99,20 +105,24 @@ export const createScheduleSchema = z
     ...timetable,
     ...rules,
   })
-  .superRefine(checkTimetable);
+  .superRefine(checkTimetable)
+  .meta({ id: 'NewSchedule', description: 'A name, when a job recurs, and the job.' });
 export type CreateSchedule = z.output<typeof createScheduleSchema>;
 
 /** A merge patch (RFC 7396): what is given replaces, null removes. The result is checked as a whole. */
-export const patchScheduleSchema = z.record(z.string(), z.unknown());
+export const patchScheduleSchema = z
+  .record(z.string(), z.unknown())
+  .describe('Fields of a schedule definition: what is given replaces, null removes.');
 
-export const scheduleNameSchema = z.strictObject({ name: scheduleName });
+export const scheduleNameSchema = z.strictObject({
+  name: scheduleName.meta({ description: 'Name of the schedule.', examples: ['nightly-report'] }),
+});
 
 export const listSchedulesSchema = z.strictObject({ limit: pageLimit, cursor });
 export type ListSchedules = z.output<typeof listSchedulesSchema>;
 
-const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 export const applyQuerySchema = z.strictObject({
-  dryRun: flag.optional().describe('Only say what would change.'),
+  dryRun: flagInQuery.optional().describe('Only say what would change.'),
 });
 
 export const occurrencesQuerySchema = z.strictObject({
@@ -129,13 +139,7 @@ const previewFrom = moment
   .describe('The first due times not before this. Default: now.');
 
 export const previewQuerySchema = z.strictObject({
-  count: z
-    .string()
-    .regex(/^\d{1,4}$/, `must be a whole number from 1 to ${MAX_PREVIEW}`)
-    .transform(Number)
-    .pipe(z.number().min(1).max(MAX_PREVIEW))
-    .default(10)
-    .describe('How many due times.'),
+  count: numberInQuery(1, MAX_PREVIEW).default(10).describe('How many due times.'),
   from: previewFrom,
 });
 
@@ -146,7 +150,8 @@ export const previewSchema = z
     count: z.int().min(1).max(MAX_PREVIEW).default(10).describe('How many due times.'),
     from: previewFrom,
   })
-  .superRefine(checkTimetable);
+  .superRefine(checkTimetable)
+  .meta({ id: 'PreviewRequest', description: 'A timetable that is not saved.' });
 export type Preview = z.output<typeof previewSchema>;
 
 export function toTimetable(

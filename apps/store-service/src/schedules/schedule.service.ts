@@ -10,10 +10,11 @@ import { timetableOf, type ScheduleDefinition } from '#common/domain/schedule.js
 import { JobTypes } from '../jobs/job-types.js';
 import { Problem } from '../http/problem.js';
 import { checked } from '../http/validation.js';
-import { changesBetween, type Change } from './definition-changes.js';
+import { changesBetween } from './definition-changes.js';
 import { mergePatch } from './merge-patch.js';
-import { presentDefinition, presentDueTime, type DueTimeView } from './schedule.presenter.js';
+import { presentDefinition, presentDueTime } from './schedule.presenter.js';
 import { definitionSchema, toDefinition, type GivenDefinition } from './schedule.schemas.js';
+import type { Change, DueTimeView } from './schedule.views.js';
 
 export interface Applied {
   readonly applied: 'created' | 'updated' | 'unchanged';

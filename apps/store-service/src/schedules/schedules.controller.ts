@@ -17,15 +17,10 @@ import type { FastifyReply } from 'fastify';
 import { ScheduleRepository } from '#common/database/schedule.repository.js';
 import { encodeCursor } from '../http/fields.js';
 import { entityTag, versionOf } from '../http/entity-tag.js';
+import { Operation } from '../http/operation.js';
 import { ValidationPipe } from '../http/validation.js';
-import type { Change } from './definition-changes.js';
-import {
-  presentOccurrence,
-  presentSchedule,
-  type DueTimeView,
-  type OccurrenceView,
-  type ScheduleView,
-} from './schedule.presenter.js';
+import * as operations from './schedule.operations.js';
+import { presentOccurrence, presentSchedule } from './schedule.presenter.js';
 import {
   applyQuerySchema,
   createScheduleSchema,
@@ -43,20 +38,14 @@ import {
   type OccurrencesQuery,
   type Preview,
 } from './schedule.schemas.js';
-import { ScheduleService, type Applied } from './schedule.service.js';
+import { ScheduleService } from './schedule.service.js';
+import type { AppliedView, DueTimeView, OccurrenceView, ScheduleView } from './schedule.views.js';
 
 const inBody = new ValidationPipe('validation-failed');
 const inUrl = new ValidationPipe('bad-request');
 
 interface Named {
   readonly name: string;
-}
-
-interface AppliedView {
-  readonly applied: Applied['applied'];
-  readonly dryRun: boolean;
-  readonly changes: readonly Change[];
-  readonly schedule: ScheduleView | null;
 }
 
 @Controller('api/v1/schedules')
@@ -68,6 +57,7 @@ export class SchedulesController {
 
   /** 201, or 409 when the name is taken. */
   @Post()
+  @Operation(operations.createSchedule)
   async create(
     @Body({ schema: createScheduleSchema, pipes: [inBody] }) { name, ...given }: CreateSchedule,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -79,6 +69,7 @@ export class SchedulesController {
 
   /** Newest first. */
   @Get()
+  @Operation(operations.listSchedules)
   async list(
     @Query({ schema: listSchedulesSchema, pipes: [inUrl] }) { limit, cursor }: ListSchedules,
   ): Promise<{ schedules: ScheduleView[]; nextCursor: string | null }> {
@@ -92,6 +83,7 @@ export class SchedulesController {
   }
 
   @Get(':name')
+  @Operation(operations.getSchedule)
   async get(
     @Param({ schema: scheduleNameSchema, pipes: [inUrl] }) { name }: Named,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -103,6 +95,7 @@ export class SchedulesController {
 
   /** 201: made. 200: changed, or unchanged because it was so already; `applied` says which, `changes` what. */
   @Put(':name')
+  @Operation(operations.applySchedule)
   async apply(
     @Param({ schema: scheduleNameSchema, pipes: [inUrl] }) { name }: Named,
     @Query({ schema: applyQuerySchema, pipes: [inUrl] }) { dryRun = false }: { dryRun?: boolean },
@@ -119,6 +112,7 @@ export class SchedulesController {
 
   /** A merge patch (RFC 7396) of the definition. */
   @Patch(':name')
+  @Operation(operations.patchSchedule)
   async patch(
     @Param({ schema: scheduleNameSchema, pipes: [inUrl] }) { name }: Named,
     @Body({ schema: patchScheduleSchema, pipes: [inBody] }) patch: Record<string, unknown>,
@@ -132,6 +126,7 @@ export class SchedulesController {
 
   /** Deletes it with its ledger and answers what it was; its jobs stay. */
   @Delete(':name')
+  @Operation(operations.deleteSchedule)
   async delete(
     @Param({ schema: scheduleNameSchema, pipes: [inUrl] }) { name }: Named,
     @Headers('if-match') ifMatch: string | undefined,
@@ -141,12 +136,14 @@ export class SchedulesController {
 
   @Post(':name/pause')
   @HttpCode(200)
+  @Operation(operations.pauseSchedule)
   async pause(@Param({ schema: scheduleNameSchema, pipes: [inUrl] }) { name }: Named): Promise<ScheduleView> {
     return presentSchedule(await this.service.setPaused(name, true));
   }
 
   @Post(':name/resume')
   @HttpCode(200)
+  @Operation(operations.resumeSchedule)
   async resume(
     @Param({ schema: scheduleNameSchema, pipes: [inUrl] }) { name }: Named,
   ): Promise<ScheduleView> {
@@ -155,6 +152,7 @@ export class SchedulesController {
 
   /** 201: a job was made, beside what the schedule makes by itself. */
   @Post(':name/run')
+  @Operation(operations.runSchedule)
   async run(
     @Param({ schema: scheduleNameSchema, pipes: [inUrl] }) { name }: Named,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -166,6 +164,7 @@ export class SchedulesController {
 
   /** What became of each due time, latest first. */
   @Get(':name/occurrences')
+  @Operation(operations.listOccurrences)
   async occurrences(
     @Param({ schema: scheduleNameSchema, pipes: [inUrl] }) { name }: Named,
     @Query({ schema: occurrencesQuerySchema, pipes: [inUrl] }) { limit, ...filter }: OccurrencesQuery,
@@ -180,6 +179,7 @@ export class SchedulesController {
   }
 
   @Get(':name/preview')
+  @Operation(operations.previewSchedule)
   async previewOf(
     @Param({ schema: scheduleNameSchema, pipes: [inUrl] }) { name }: Named,
     @Query({ schema: previewQuerySchema, pipes: [inUrl] }) { count, from }: { count: number; from?: Date },
@@ -194,6 +194,7 @@ export class SchedulesController {
   /** Of a definition that is not saved. */
   @Post('preview')
   @HttpCode(200)
+  @Operation(operations.previewDefinition)
   async preview(
     @Body({ schema: previewSchema, pipes: [inBody] }) { name = '', from, count, ...given }: Preview,
   ): Promise<{ timezone: string; dueTimes: DueTimeView[] }> {

@@ -8,6 +8,7 @@ import {
   type NewJob,
   type OutputPiece,
 } from '#common/domain/job.js';
+import type { CountedOutcome } from '#common/domain/outcome.js';
 import { Batcher } from '#common/runtime/batcher.js';
 import { isValueFault } from './database-errors.js';
 import { CANCEL_JOB, GET_JOB, INSERT_JOBS, INSERT_JOBS_WITH_HINT, LIST_JOBS } from './job-statements.js';
@@ -44,7 +45,7 @@ export interface ListedJob extends Job {
 /** An attempt that ended without ending its job. */
 export interface EarlierAttempt {
   readonly attempt: number;
-  readonly outcome: string;
+  readonly outcome: CountedOutcome;
   readonly executorId: string | null;
   readonly startedAt: Date | null;
   readonly finishedAt: Date;

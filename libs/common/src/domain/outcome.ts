@@ -22,6 +22,10 @@ export type Outcome =
   /** The handler ended because the job was cancelled. */
   | { readonly kind: 'cancelled' };
 
+/** What an attempt came to that failed without being its job's last. */
+export const COUNTED_OUTCOMES = ['failed', 'timed_out', 'lost'] as const;
+export type CountedOutcome = (typeof COUNTED_OUTCOMES)[number];
+
 export type Decision =
   | { readonly state: 'succeeded'; readonly result: Json }
   | {
@@ -29,7 +33,7 @@ export type Decision =
       /** Wait until the next attempt, in milliseconds. */
       readonly delayMs: number;
       /** Present when the attempt counts against maxAttempts and is kept in the job's history. */
-      readonly counted?: { readonly outcome: 'failed' | 'timed_out' | 'lost'; readonly error: JobError };
+      readonly counted?: { readonly outcome: CountedOutcome; readonly error: JobError };
     }
   | { readonly state: 'dead'; readonly error: JobError }
   /** Held until a person releases it. */

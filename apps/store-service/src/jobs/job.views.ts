@@ -1,0 +1,156 @@
+/** Jobs as the API shows them: what clients can rely on in answers. Each description is part of the API's documentation. */
+import { z } from 'zod';
+import { JOB_STATES, ON_LOST } from '#common/domain/job.js';
+import { COUNTED_OUTCOMES } from '#common/domain/outcome.js';
+import { json, nextCursor, time, wholeNumber } from '../http/answer-fields.js';
+import type { View } from '../http/operation.js';
+import { fieldProblemSchema, PROBLEM_KINDS } from '../http/problem.js';
+
+export const jobErrorSchema = z
+  .object({
+    name: z.string().describe('A stable word to filter by, such as CommandFailed, Timeout or ExecutorLost.'),
+    message: z.string().describe('What happened, for people.'),
+    details: z
+      .record(z.string(), json)
+      .optional()
+      .describe('Facts that belong to the name, such as the exit code.'),
+  })
+  .meta({ id: 'JobError', description: 'Why an attempt did not succeed.' });
+
+const retryView = z
+  .discriminatedUnion('strategy', [
+    z.object({
+      strategy: z.literal('exponential'),
+      base: wholeNumber.describe('Wait after the first failure, in milliseconds.'),
+      factor: z.number().describe('What each further wait is multiplied by.'),
+      max: wholeNumber.describe('Longest wait, in milliseconds.'),
+      jitter: z.number().describe('Share of the wait that is left to chance, 0 to 1.'),
+    }),
+    z.object({ strategy: z.literal('fixed'), delay: wholeNumber.describe('Milliseconds.') }),
+    z.object({
+      strategy: z.literal('list'),
+      delays: z
+        .array(wholeNumber)
+        .describe('Milliseconds after the first, second, … failure; the last repeats.'),
+    }),
+    z.object({ strategy: z.literal('none') }),
+  ])
+  .meta({ id: 'RetryPolicyView', description: 'When a job is tried again after a failure.' });
+
+export type RetryView = View<typeof retryView>;
+
+/** What a job is told, wherever it comes from: one that is submitted, or the template of a schedule. */
+export const jobSettingsView = {
+  type: z.string().describe('Which handler runs it.'),
+  payload: json.describe('What the handler is given.'),
+  name: z.string().nullable().describe('A label for people.'),
+  queue: z.string(),
+  priority: wholeNumber.describe('0 is the most urgent, 9 the least.'),
+  maxAttempts: wholeNumber.describe('How often it is tried before it is dead.'),
+  timeout: wholeNumber.describe('How long one attempt may run, in milliseconds.'),
+  retry: retryView.nullable().describe('As it was given; null is the default: exponential from 1 s to 1 h.'),
+  onLost: z.enum(ON_LOST).describe('What happens when the executor dies under it.'),
+};
+
+const job = z.object({
+  id: z.uuid().describe('A UUIDv7: later jobs have greater ids.'),
+  ...jobSettingsView,
+  state: z
+    .enum(JOB_STATES)
+    .describe(
+      '`blocked` is held for a person, `scheduled` waits until it is due, `queued` for an executor; `succeeded`, `dead`, `cancelled` and `expired` are ends.',
+    ),
+  runAt: time.describe('When it is due, or due again.'),
+  createdAt: time,
+  queuedAt: time.nullable().describe('When it was handed over last.'),
+  startedAt: time.nullable().describe('When its latest attempt began.'),
+  finishedAt: time.nullable().describe('When it ended.'),
+  attempt: wholeNumber.describe(
+    'Attempts that were started; one that a shutdown interrupted does not count.',
+  ),
+  executor: z.string().nullable().describe('Id of the executor that runs it, or ran it last.'),
+  cancelRequestedAt: time.nullable().describe('When somebody asked for its end while it ran.'),
+  uniqueKey: z.string().nullable().describe('At most one unfinished job has this key.'),
+  result: json.describe('What its handler returned; null until it has succeeded.'),
+  error: jobErrorSchema.nullable().describe('What its latest attempt failed of.'),
+});
+
+export const jobSchema = job.meta({ id: 'Job', description: 'A unit of work and its state.' });
+export type JobView = View<typeof jobSchema>;
+
+const attemptSchema = z
+  .object({
+    attempt: wholeNumber.describe('Its number; the first is 1.'),
+    outcome: z
+      .enum([...COUNTED_OUTCOMES, ...JOB_STATES])
+      .describe(
+        '`failed`, `timed_out`, or `lost` with its executor; or the state of the job that it made or makes.',
+      ),
+    executor: z.string().nullable(),
+    startedAt: time.nullable(),
+    finishedAt: time.nullable(),
+    error: jobErrorSchema.nullable(),
+  })
+  .meta({ id: 'Attempt', description: 'One try at running a job.' });
+export type AttemptView = View<typeof attemptSchema>;
+
+export const jobWithAttemptsSchema = job
+  .extend({ attempts: z.array(attemptSchema).describe('Every attempt, the first one first.') })
+  .meta({ id: 'JobWithAttempts', description: 'A job and every try at running it.' });
+
+const listedJobSchema = job
+  .extend({
+    omitted: z
+      .array(z.string())
+      .describe('What is null here only because it is large; the job itself, asked for by its id, has it.'),
+  })
+  .meta({ id: 'ListedJob', description: 'A job in a list.' });
+export type ListedJobView = View<typeof listedJobSchema>;
+
+export const jobPageSchema = z
+  .object({ jobs: z.array(listedJobSchema), nextCursor })
+  .meta({ id: 'JobPage', description: 'Jobs, newest first.' });
+
+export const outputSchema = z
+  .object({
+    jobId: z.uuid(),
+    attempt: wholeNumber,
+    output: z
+      .string()
+      .describe('Both streams in the order of writing, with a line that tells where something was left out.'),
+    stdout: z.string(),
+    stderr: z.string(),
+    truncated: z.boolean().describe('Whether something was left out.'),
+    omittedBytes: wholeNumber.describe('Bytes that were left out because there were more than are kept.'),
+  })
+  .meta({ id: 'Output', description: 'What an attempt wrote.' });
+export type OutputView = View<typeof outputSchema>;
+
+const batchResultSchema = z
+  .union([
+    z.object({
+      index: wholeNumber.describe('Place of the job in the request; the first is 0.'),
+      id: z.uuid(),
+      state: z.enum(JOB_STATES),
+      created: z.boolean().describe('False when it was there already, by its Idempotency-Key or uniqueKey.'),
+    }),
+    z.object({
+      index: wholeNumber,
+      error: z.object({
+        kind: z.enum(PROBLEM_KINDS),
+        detail: z.string(),
+        errors: z.array(fieldProblemSchema),
+      }),
+    }),
+  ])
+  .meta({ id: 'BatchResult', description: 'What became of one job of a batch.' });
+
+export const batchSchema = z
+  .object({
+    created: wholeNumber.describe('Jobs that were made.'),
+    existing: wholeNumber.describe('Jobs that were there already, by their Idempotency-Key or uniqueKey.'),
+    rejected: wholeNumber.describe('Jobs that were not accepted.'),
+    results: z.array(batchResultSchema).describe('One for each job, in the order given.'),
+  })
+  .meta({ id: 'Batch' });
+export type BatchView = View<typeof batchSchema>;

@@ -1,0 +1,96 @@
+/** How routes refuse: which problems every route of a shape may answer, and each as the document tells it. */
+import { Problem, problemSchema, type ProblemKind } from '../http/problem.js';
+import type { JsonSchemas } from './json-schemas.js';
+import type { Route } from './routes.js';
+import type { Answer, Reference } from './specification.js';
+
+const MEDIA_TYPE = 'application/problem+json';
+const INSTANCE = '/api/v1/jobs';
+
+/** Problems that do not depend on the route, with the text of an example. */
+const COMMON = {
+  'bad-request': {
+    when: 'The URL or a header holds what is not allowed, or the body is not JSON. `errors` names each field.',
+    example: 'limit: must be a whole number from 1 to 200',
+  },
+  forbidden: {
+    when: 'The request names a host that this store does not answer to, or a change is asked for by a page of another site.',
+    example: 'A change may not be asked for by a page of another site.',
+  },
+  'payload-too-large': {
+    when: 'The body is larger than 256 KiB; that of a batch, than 32 MiB.',
+    example: 'A request body may have 262144 bytes at most, that of a batch 33554432.',
+  },
+  'unsupported-media-type': {
+    when: 'The body is not declared as JSON.',
+    example: 'Send the body as JSON, with the header content-type: application/json.',
+  },
+  'validation-failed': {
+    when: 'Fields of the body are not as they must be. `errors` names each, with what is allowed.',
+    example: 'type: is required (string)',
+  },
+  unavailable: {
+    when: 'A server behind the store is away. `Retry-After` says when to try again, in seconds.',
+    example: 'The database cannot be reached. Nothing is known to have changed; try again.',
+  },
+  internal: {
+    when: 'An error of the store itself. It has been logged.',
+    example: 'The service met an error of its own. It has been logged.',
+  },
+} as const satisfies { readonly [Kind in ProblemKind]?: { readonly when: string; readonly example: string } };
+
+type CommonKind = keyof typeof COMMON;
+
+/** Under `components.responses`, by the name of their kind. */
+export function commonAnswers(schemas: JsonSchemas): Readonly<Record<string, Answer>> {
+  return Object.fromEntries(
+    Object.entries(COMMON).map(([kind, { when, example }]) => {
+      const answer = problemAnswer(schemas, kind as CommonKind, when, example);
+      const retryAfter = { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' as const } } };
+      return [kind, kind === 'unavailable' ? { ...answer, headers: retryAfter } : answer];
+    }),
+  );
+}
+
+/** Of one route: by status, and `default` for what is left. */
+export function problemAnswers(
+  route: Route,
+  schemas: JsonSchemas,
+): Readonly<Record<string, Answer | Reference>> {
+  const own = Object.entries(route.operation?.problems ?? {}) as [ProblemKind, string][];
+  const answers = new Map<string, Answer | Reference>();
+  for (const kind of commonKinds(route))
+    answers.set(statusOf(kind), { $ref: `#/components/responses/${kind}` });
+  for (const [kind, when] of own) answers.set(statusOf(kind), problemAnswer(schemas, kind, when, when));
+  answers.set('default', { $ref: '#/components/responses/internal' });
+  return Object.fromEntries(answers);
+}
+
+function commonKinds({ operation, body, query, parameters, headers }: Route): CommonKind[] {
+  const hasBody = body !== undefined || operation?.body !== undefined;
+  const reads = hasBody || query !== undefined || parameters !== undefined || headers.length > 0;
+  return [
+    'forbidden',
+    ...(reads ? (['bad-request'] as const) : []),
+    ...(hasBody ? (['payload-too-large', 'unsupported-media-type', 'validation-failed'] as const) : []),
+    ...(operation?.standalone === true ? [] : (['unavailable'] as const)),
+  ];
+}
+
+function problemAnswer(schemas: JsonSchemas, kind: ProblemKind, when: string, example: string): Answer {
+  return {
+    description: when,
+    content: {
+      [MEDIA_TYPE]: {
+        schema: schemas.of(problemSchema, 'output'),
+        example: JSON.parse(JSON.stringify(new Problem(kind, example).toDocument(INSTANCE))) as Readonly<
+          Record<string, string>
+        >,
+      },
+    },
+  };
+}
+
+function statusOf(kind: ProblemKind): string {
+  return String(new Problem(kind, '').status);
+}

@@ -1,0 +1,158 @@
+/**
+ * The API answers as its document says. Every operation is called with its own example, and with what it must refuse;
+ * ApiClient holds the answers of all other tests against the document too.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ApiClient, type JobAnswer } from '../support/api-client.js';
+import { startCluster, type Cluster } from '../support/cluster.js';
+import { DescribedApi, type Described } from '../support/described-api.js';
+import { uniqueName } from '../support/environment.js';
+
+type Values = Readonly<Record<string, string>>;
+
+const described = new DescribedApi();
+const UNKNOWN_ID = '0198f2a4-0000-7000-8000-000000000000';
+
+let cluster: Cluster;
+let api: ApiClient;
+
+beforeAll(async () => {
+  cluster = await startCluster();
+  api = new ApiClient([cluster.url]);
+});
+afterAll(() => cluster?.stop());
+
+const later = () => api.submit({ type: 'print', payload: { text: 'x' }, delay: '1h' });
+const dead = () => {
+  const failing = { type: 'command', payload: { command: 'exit 7' }, maxAttempts: 1 };
+  return api.submit(failing).then(({ id }) => api.waitFor(id, ['dead']));
+};
+const job = async (of: Promise<JobAnswer>): Promise<Values> => ({ id: (await of).id });
+async function schedule(): Promise<Values> {
+  const name = uniqueName('schedule');
+  const definition = { name, cron: '@yearly', job: { type: 'print', payload: { text: 'x' } } };
+  expect((await api.request('POST', '/api/v1/schedules', definition)).status).toBe(201);
+  return { name };
+}
+
+/** What the path of an operation needs, when it is more than a schedule or a job that waits. */
+const PREPARED: Readonly<Record<string, () => Promise<Values>>> = {
+  getJobOutput: () => job(dead()),
+  redriveJob: () => job(dead()),
+};
+
+function prepare(operation: Described): Promise<Values> {
+  const prepared = PREPARED[operation.id];
+  if (prepared !== undefined) return prepared();
+  if (operation.path.includes('/jobs/{id}')) return job(later());
+  if (operation.path.includes('/schedules/{name}')) return schedule();
+  if (!operation.path.includes('{')) return Promise.resolve({});
+  throw new Error(`PREPARED says nothing of ${operation.id}, whose path has parameters`);
+}
+
+interface Sent {
+  readonly values: Values;
+  readonly query?: string;
+  readonly contentType?: string | undefined;
+  readonly body?: string | undefined;
+}
+
+/** Sends a request and holds the answer against the document; returns the status. */
+async function send(
+  { method, path }: Described,
+  { values, query = '', contentType, body }: Sent,
+): Promise<number> {
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_all, name: string) =>
+    encodeURIComponent(values[name] ?? ''),
+  );
+  const stop = new AbortController();
+  const response = await fetch(`${cluster.url}${filled}${query}`, {
+    method,
+    headers: contentType === undefined ? {} : { 'content-type': contentType },
+    ...(body === undefined ? {} : { body }),
+    signal: AbortSignal.any([stop.signal, AbortSignal.timeout(20_000)]),
+  });
+  const type = response.headers.get('content-type');
+  // A stream of events has no end.
+  const text = type?.startsWith('text/event-stream') === true ? '' : await response.text();
+  stop.abort();
+  described.check({ method, path: filled, status: response.status, contentType: type, text });
+  return response.status;
+}
+
+function exampleQuery({ parameters }: Described): string {
+  const pairs = parameters
+    .filter(({ in: place, example }) => place === 'query' && example !== undefined)
+    .map(({ name, example }) => `${name}=${encodeURIComponent(String(example))}`);
+  return pairs.length === 0 ? '' : `?${pairs.join('&')}`;
+}
+
+const mediaTypesOf = ({ bodies }: Described) => {
+  const types = Object.keys(bodies);
+  return types.length === 0 ? [undefined] : types;
+};
+
+describe('called with its own example,', () => {
+  test.each(described.operations.map((operation) => [operation.id, operation] as const))(
+    '%s succeeds, and answers as documented',
+    async (_id, operation) => {
+      for (const contentType of mediaTypesOf(operation)) {
+        const example = contentType === undefined ? undefined : operation.bodies[contentType]?.example;
+        const body = typeof example === 'string' || example === undefined ? example : JSON.stringify(example);
+        const values = await prepare(operation);
+        const status = await send(operation, { values, query: exampleQuery(operation), contentType, body });
+        expect([contentType, status < 300]).toEqual([contentType, true]);
+      }
+    },
+  );
+});
+
+describe('refuses as documented:', () => {
+  const withPath = described.operations.filter(({ path }) => path.includes('{'));
+  const withBody = described.operations.filter(({ bodies }) => bodies['application/json'] !== undefined);
+  const withQuery = described.operations.filter(({ parameters }) =>
+    parameters.some(({ in: place }) => place === 'query'),
+  );
+  const named = (operations: readonly Described[]) =>
+    operations.map((operation) => [operation.id, operation] as const);
+  const json = 'application/json';
+  const exampleBody = (operation: Described) => ({
+    ...(operation.bodies[json] && {
+      contentType: json,
+      body: JSON.stringify(operation.bodies[json].example),
+    }),
+  });
+
+  test.each(named(withPath))(
+    '%s of something that is not there, or of what is no name',
+    async (_id, operation) => {
+      const unknown = { id: UNKNOWN_ID, name: 'unknown' };
+      if (operation.answers['404'] !== undefined)
+        expect(await send(operation, { values: unknown, ...exampleBody(operation) })).toBe(404);
+      const impossible = { id: '!', name: '!' };
+      expect(await send(operation, { values: impossible, ...exampleBody(operation) })).toBe(400);
+    },
+  );
+
+  test.each(named(withBody))(
+    '%s with fields, a media type or a text that it does not take',
+    async (_id, operation) => {
+      const values = await prepare(operation);
+      const unknownField = JSON.stringify({ noSuchField: 1 });
+      // A patch is refused for what it makes of the schedule, which is the same to a client.
+      expect(await send(operation, { values, contentType: json, body: unknownField })).toBe(422);
+      expect(await send(operation, { values, contentType: json, body: '{' })).toBe(400);
+      expect(await send(operation, { values, contentType: 'text/plain', body: 'x' })).toBe(415);
+    },
+  );
+
+  test.each(named(withQuery))('%s with a query that it does not know', async (_id, operation) => {
+    const values = await prepare(operation);
+    expect(await send(operation, { values, query: '?noSuchField=1', ...exampleBody(operation) })).toBe(400);
+  });
+});
+
+test('the store serves the document that is committed', async () => {
+  const { body } = await api.request('GET', '/openapi.json');
+  expect(new DescribedApi(body).operations).toEqual(described.operations);
+});
