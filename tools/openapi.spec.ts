@@ -95,3 +95,28 @@ function acceptable(example: unknown): unknown {
   if (typeof example === 'string') return example;
   return JSON.parse(JSON.stringify(example).replace('"priority":10', '"priority":9'));
 }
+
+describe('the check that the tests hold answers against', () => {
+  const health = (answer: object, status = 200, contentType = 'application/json') => ({
+    method: 'GET',
+    path: '/health/ready?x=1',
+    status,
+    contentType: `${contentType}; charset=utf-8`,
+    text: JSON.stringify(answer),
+  });
+
+  it('lets pass what the document says, and routes that it does not have', () => {
+    expect(() => api.check(health({ status: 'ok', checks: { postgres: 'ok' } }))).not.toThrow();
+    expect(() => api.check({ ...health({}), path: '/nowhere' })).not.toThrow();
+  });
+
+  it.each([
+    ['a field that is missing', health({ status: 'ok' })],
+    ['a field that nobody has documented', health({ status: 'ok', checks: {}, more: 1 })],
+    ['a value that is not allowed', health({ status: 'fine', checks: {} })],
+    ['a status that is not documented', health({ status: 'ok', checks: {} }, 418)],
+    ['another media type', health({ status: 'ok', checks: {} }, 200, 'text/json')],
+  ])('refuses %s', (_what, answer) => {
+    expect(() => api.check(answer)).toThrow('getReadiness');
+  });
+});

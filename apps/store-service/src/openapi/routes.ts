@@ -67,7 +67,7 @@ function routesOfMethod(controller: Type, name: string, method: object | undefin
     method: RequestMethod[verb].toLowerCase(),
     path,
     handler,
-    operation: operationOf(method) ?? SHARED_OPERATIONS.get(method),
+    operation: operationOf(method) ?? SHARED_OPERATIONS.get(handler),
     body: zodType(schemaOf(RouteParamtypes.BODY)),
     query: zodObject(schemaOf(RouteParamtypes.QUERY), handler),
     parameters: zodObject(schemaOf(RouteParamtypes.PARAM), handler),

@@ -1,7 +1,5 @@
 /** Routes that every service has, of controllers in libs/common that know nothing of the API's document. */
 import { z } from 'zod';
-import { HealthController } from '#common/health/health.controller.js';
-import { MetricsController } from '#common/telemetry/metrics.controller.js';
 import type { OperationOptions } from '../http/operation.js';
 import type { OpenApiDocument } from './specification.js';
 
@@ -66,6 +64,8 @@ const metrics = {
   standalone: true,
 } as const satisfies OperationOptions;
 
+const documentSchema = z.looseObject({ openapi: z.string() }) as z.ZodType as z.ZodType<OpenApiDocument>;
+
 export const openApi = {
   id: 'getOpenApi',
   tag: 'Service',
@@ -74,7 +74,7 @@ export const openApi = {
   answers: {
     200: {
       description: 'The document.',
-      schema: z.looseObject({ openapi: z.string() }) as unknown as z.ZodType<OpenApiDocument>,
+      schema: documentSchema,
       example: { openapi: '3.1.1' },
     },
   },
@@ -92,9 +92,9 @@ export const docs = {
   standalone: true,
 } as const satisfies OperationOptions;
 
-/** By the method that answers. */
-export const SHARED_OPERATIONS: ReadonlyMap<object, OperationOptions> = new Map<object, OperationOptions>([
-  [HealthController.prototype.live, live],
-  [HealthController.prototype.ready, ready],
-  [MetricsController.prototype.metrics, metrics],
+/** By the name of their method. */
+export const SHARED_OPERATIONS: ReadonlyMap<string, OperationOptions> = new Map<string, OperationOptions>([
+  ['HealthController.live', live],
+  ['HealthController.ready', ready],
+  ['MetricsController.metrics', metrics],
 ]);
