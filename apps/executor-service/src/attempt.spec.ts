@@ -21,13 +21,15 @@ const job: StartedJob = {
   timeoutMs: 1000,
   retry: null,
   onLost: 'retry',
+  hasParents: null,
 };
+const noParents = async () => [];
 
 type Run = (payload: unknown, context: HandlerContext) => unknown;
 
 function attemptOf(run: Run): Attempt {
   const handler = defineHandler({ type: 'test', payload: z.unknown(), run: run as () => Json });
-  return new Attempt(job, handler, new OutputCapture(1024), KILL_GRACE_MS, () => true);
+  return new Attempt(job, handler, new OutputCapture(1024), KILL_GRACE_MS, () => true, noParents);
 }
 const outcomeOf = (run: Run) => attemptOf(run).run();
 
@@ -104,12 +106,12 @@ test('a snooze is no failure', async () => {
 
 test('a payload that the handler refuses is a final failure', async () => {
   const handler = defineHandler({ type: 'test', payload: z.object({ n: z.string() }), run: () => null });
-  const outcome = await new Attempt(job, handler, new OutputCapture(1024), 0, () => true).run();
+  const outcome = await new Attempt(job, handler, new OutputCapture(1024), 0, () => true, noParents).run();
   expect(outcome).toMatchObject({ kind: 'failed', final: true, error: { name: 'InvalidPayload' } });
 });
 
 test('without a handler here, the job is left to another executor', async () => {
-  const outcome = await new Attempt(job, undefined, new OutputCapture(1024), 0, () => true).run();
+  const outcome = await new Attempt(job, undefined, new OutputCapture(1024), 0, () => true, noParents).run();
   expect(outcome).toMatchObject({ kind: 'snoozed' });
 });
 
@@ -250,7 +252,7 @@ test('an error message is kept so that Postgres can store it, cut where it is to
 test('an attempt whose lease has had a gap since its start is handed back without having begun', async () => {
   let ran = false;
   const handler = defineHandler({ type: 'test', payload: z.unknown(), run: () => void (ran = true) });
-  const attempt = new Attempt(job, handler, new OutputCapture(1024), 0, () => false);
+  const attempt = new Attempt(job, handler, new OutputCapture(1024), 0, () => false, noParents);
   expect(await attempt.run()).toEqual({ kind: 'interrupted' });
   expect(ran).toBe(false);
 });
@@ -271,4 +273,28 @@ test('a promise of another library is waited for, too', async () => {
     }
   }
   expect(await attemptOf(() => new Thenable()).run()).toEqual({ kind: 'succeeded', result: 'later' });
+});
+
+test('a handler reads what its job depends on, which is not looked up unless it asks, or depends on nothing', async () => {
+  const parents = [
+    { id: 'a', name: 'a', state: 'succeeded', onDependencyFailure: 'cancel', result: 7, omitted: false },
+  ] as const;
+  const readParents = vi.fn<(id: string) => Promise<typeof parents>>(async () => parents);
+  const outcome = (hasParents: true | null, run: Run) => {
+    const handler = defineHandler({ type: 'test', payload: z.unknown(), run: run as () => Json });
+    return new Attempt(
+      { ...job, hasParents },
+      handler,
+      new OutputCapture(9),
+      0,
+      () => true,
+      readParents,
+    ).run();
+  };
+  const asking: Run = async (_payload, context) => (await context.parents()).map(({ result }) => result);
+  expect(await outcome(null, asking)).toEqual({ kind: 'succeeded', result: [] });
+  expect(await outcome(true, () => null)).toEqual({ kind: 'succeeded', result: null });
+  expect(readParents).not.toHaveBeenCalled();
+  expect(await outcome(true, asking)).toEqual({ kind: 'succeeded', result: [7] });
+  expect(readParents.mock.calls).toEqual([[job.id]]);
 });

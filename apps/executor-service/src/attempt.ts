@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { JobError, Json, StartedJob } from '#common/domain/job.js';
 import type { Outcome } from '#common/domain/outcome.js';
 import { MAX_RETRY_DELAY_MS } from '#common/domain/retry-policy.js';
+import type { Parent } from '#common/domain/workflow.js';
 import { JobFailure, Snooze, type Handler, type HandlerContext } from './handlers/handler.js';
 import type { OutputCapture } from './handlers/output-capture.js';
 
@@ -30,11 +31,17 @@ export class Attempt {
     readonly killGraceMs: number,
     /** Whether the lease under which the attempt was started has stood ever since. */
     private readonly isStillOurs: () => boolean,
+    /** Looks up what the job depends on. */
+    private readonly readParents: (jobId: string) => Promise<readonly Parent[]>,
   ) {}
 
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     return this.#controller.signal;
+  }
+
+  async parents(): Promise<readonly Parent[]> {
+    return this.job.hasParents === true ? this.readParents(this.job.id) : [];
   }
 
   /** Asks the handler to end. The first reason counts. */
@@ -135,6 +142,10 @@ class AttemptContext implements HandlerContext {
 
   get signal(): AbortSignal {
     return this.#attempt.signal;
+  }
+
+  parents(): Promise<readonly Parent[]> {
+    return this.#attempt.parents();
   }
 }
 

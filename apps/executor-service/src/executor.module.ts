@@ -8,6 +8,7 @@ import { DatabaseModule } from '#common/database/database.module.js';
 import { ExecutorRepository, type ExecutorRegistration } from '#common/database/executor.repository.js';
 import { JobTypeRepository } from '#common/database/job-type.repository.js';
 import { HintListener, Notifier } from '#common/database/notifications.js';
+import { ParentRepository } from '#common/database/parent.repository.js';
 import { LOOKUPS_ONLY, PrismaService } from '#common/database/prisma.service.js';
 import { QueueRepository } from '#common/database/queue.repository.js';
 import { RunRepository } from '#common/database/run.repository.js';
@@ -52,9 +53,9 @@ export class ExecutorModule implements OnApplicationBootstrap {
         Reclaimer,
         {
           provide: JobRunner,
-          inject: [RunRepository, Notifier],
-          useFactory: (runs: RunRepository, notifier: Notifier) =>
-            new JobRunner(registration.id, environment, handlers, leaseClock, runs, notifier, log),
+          inject: [RunRepository, ParentRepository, Notifier],
+          useFactory: (runs: RunRepository, parents: ParentRepository, notifier: Notifier) =>
+            new JobRunner(registration.id, environment, handlers, leaseClock, runs, parents, notifier, log),
         },
         {
           provide: Heartbeat,

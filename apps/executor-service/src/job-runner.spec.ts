@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { parseEnvironment } from '#common/config/environment.js';
 import type { Notifier } from '#common/database/notifications.js';
+import type { ParentRepository } from '#common/database/parent.repository.js';
 import type { EndedAttempt, FinishResult, RunRepository } from '#common/database/run.repository.js';
 import type { Delivery, StartedJob } from '#common/domain/job.js';
 import { LeaseClock } from '#common/runtime/lease-clock.js';
@@ -36,6 +37,7 @@ function setUp(slots = 2) {
     timeoutMs: 60_000,
     retry: null,
     onLost: 'retry',
+    hasParents: null,
   });
   const start = vi.fn<(executor: string, list: readonly Delivery[]) => Promise<(StartedJob | 'stale')[]>>(
     async (_executor, list) => list.map(({ jobId, delivery }) => (delivery === 1 ? started(jobId) : 'stale')),
@@ -70,6 +72,7 @@ function setUp(slots = 2) {
     new HandlerRegistry([held]),
     leaseClock,
     { start, finish } as unknown as RunRepository,
+    {} as ParentRepository,
     { send: (hint: string) => hints.push(hint) } as unknown as Notifier,
     log,
   );
@@ -269,7 +272,13 @@ test('what was started in one period of the lease is not begun in another', asyn
   start.mockImplementationOnce(async (_executor, list) => {
     // As if the process had been paused for an hour before the answer was read.
     leaseClock.renewed(process.hrtime.bigint() + 3_600_000_000_000n);
-    return list.map(({ jobId }) => ({ ...own(jobId), type: 'held', payload: jobId, timeoutMs: 60_000 }));
+    return list.map(({ jobId }) => ({
+      ...own(jobId),
+      type: 'held',
+      payload: jobId,
+      timeoutMs: 60_000,
+      hasParents: null,
+    }));
   });
   await run('a');
   expect(running()).toEqual([]);

@@ -6,6 +6,7 @@
 import { Injectable } from '@nestjs/common';
 import { isValueFault } from '#common/database/database-errors.js';
 import { Notifier } from '#common/database/notifications.js';
+import { ParentRepository } from '#common/database/parent.repository.js';
 import {
   RunRepository,
   type EndedAttempt,
@@ -44,6 +45,7 @@ export class JobRunner {
   readonly #starts: Batcher<readonly Delivery[], (StartedJob | 'stale')[]>;
   readonly #finishes: Batcher<EndedAttempt, FinishResult>;
   readonly #idle: (() => void)[] = [];
+  readonly #readParents = (jobId: string) => this.parents.parentsOf(jobId);
 
   constructor(
     /** The executor's id in Postgres, which all its starts and ends name. */
@@ -52,6 +54,7 @@ export class JobRunner {
     private readonly handlers: HandlerRegistry,
     private readonly leaseClock: LeaseClock,
     repository: RunRepository,
+    private readonly parents: ParentRepository,
     private readonly notifier: Notifier,
     private readonly log: Logger,
   ) {
@@ -194,6 +197,7 @@ export class JobRunner {
       new OutputCapture(this.environment.EXECUTOR_OUTPUT_LIMIT_BYTES),
       this.environment.EXECUTOR_KILL_GRACE_MS,
       () => period !== undefined && this.leaseClock.period() === period,
+      this.#readParents,
     );
     this.#running.set(job.id, attempt);
     return attempt;

@@ -37,7 +37,7 @@ export class TestStore {
     this.epochs = new LeaderEpochs(prisma);
     this.jobs = new JobRepository(prisma, new Notifier(prisma));
     this.feed = new FeedRepository(prisma, this.epochs);
-    this.runs = new RunRepository(prisma, this.epochs);
+    this.runs = new RunRepository(prisma, this.epochs, new Notifier(prisma));
     this.executors = new ExecutorRepository(prisma);
   }
 
@@ -92,7 +92,7 @@ export class TestStore {
   }
 
   /** Moves a time of a row, so that no test waits for the clock: `set` is what follows SET. */
-  async turnClock(table: 'jobs' | 'executors' | 'schedules', id: string, set: string): Promise<void> {
+  async turnClock(table: 'jobs' | 'executors' | 'schedules' | 'workflows', id: string, set: string): Promise<void> {
     await this.prisma.query(`UPDATE ${table} SET ${set} WHERE id = $1::uuid`, id);
   }
 }

@@ -19,6 +19,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
+const parents = async () => [];
+
 interface Started {
   readonly end: Promise<unknown>;
   readonly stop: AbortController;
@@ -30,7 +32,7 @@ function start(payload: object, { killGraceMs = 5000 } = {}): Started {
   const stop = new AbortController();
   const output = new OutputCapture(64 * 1024);
   const run = Promise.resolve(
-    command.run(payload, { jobId, attempt: 3, signal: stop.signal, killGraceMs, output }),
+    command.run(payload, { jobId, attempt: 3, signal: stop.signal, killGraceMs, output, parents }),
   );
   const end = run.catch((error: unknown) => {
     if (error instanceof JobFailure) return error.error;
@@ -182,7 +184,7 @@ test('asked to end before it began, it ends at once', async () => {
   const stop = new AbortController();
   stop.abort();
   const output = new OutputCapture(1024);
-  const context = { jobId, attempt: 1, signal: stop.signal, killGraceMs: 5000, output };
+  const context = { jobId, attempt: 1, signal: stop.signal, killGraceMs: 5000, output, parents };
   await expect(command.run({ command: 'sleep 600' }, context)).rejects.toThrow('ended by SIGTERM');
 });
 

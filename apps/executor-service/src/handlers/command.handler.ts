@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { z } from 'zod';
 import { noNul } from '#common/config/names.js';
 import { defineHandler, JobFailure, type HandlerContext } from './handler.js';
+import { parentsVariable } from './parents-variable.js';
 import { processGroups, signalGroup } from '#common/runtime/process-groups.js';
 
 /** What a command sees of the executor's environment. */
@@ -28,7 +29,8 @@ export default defineHandler({
   }),
   run: async ({ command, cwd, env }, context) => {
     const startedAt = performance.now();
-    const { exitCode, signal } = await runShell(command, cwd ?? tmpdir(), env ?? {}, context);
+    const variables = { ...env, ...parentsVariable(await context.parents()) };
+    const { exitCode, signal } = await runShell(command, cwd ?? tmpdir(), variables, context);
     const durationMs = Math.round(performance.now() - startedAt);
     if (exitCode === 0) return { exitCode, durationMs };
     throw new JobFailure({

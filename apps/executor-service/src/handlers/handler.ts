@@ -11,6 +11,7 @@
  */
 import type { z } from 'zod';
 import type { JobError, Json } from '#common/domain/job.js';
+import type { Parent } from '#common/domain/workflow.js';
 import type { OutputCapture } from './output-capture.js';
 
 export interface HandlerContext {
@@ -23,6 +24,12 @@ export interface HandlerContext {
   readonly killGraceMs: number;
   /** What is written here is kept with the job and shown by its output endpoint. */
   readonly output: OutputCapture;
+  /**
+   * The jobs that this one depends on, with their results; none outside of a workflow. They are looked up when asked for.
+   * Of results that are too large together (4 MiB) some are left out, and marked.
+   * @throws when Postgres cannot be reached
+   */
+  parents(): Promise<readonly Parent[]>;
 }
 
 export interface Handler {

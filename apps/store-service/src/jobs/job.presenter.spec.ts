@@ -32,6 +32,8 @@ function job(changes: Partial<Job> = {}): Job {
     cancelRequestedAt: null,
     result: null,
     error: null,
+    workflowId: null,
+    waitsFor: null,
     ...changes,
   };
 }

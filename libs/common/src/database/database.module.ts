@@ -12,11 +12,14 @@ import { JobRepository } from './job.repository.js';
 import { KeyedSubmissionRepository } from './keyed-submission.repository.js';
 import { LeaderEpochs } from './leader-epochs.js';
 import { HintListener, Notifier } from './notifications.js';
+import { ParentRepository } from './parent.repository.js';
 import { PrismaService } from './prisma.service.js';
 import { PruneRepository } from './prune.repository.js';
 import { QueueRepository } from './queue.repository.js';
 import { RunRepository } from './run.repository.js';
 import { ScheduleRepository } from './schedule.repository.js';
+import { WorkflowRepository } from './workflow.repository.js';
+import { WorkflowUpkeepRepository } from './workflow-upkeep.repository.js';
 
 const REPOSITORIES = [
   DeadLetterRepository,
@@ -28,10 +31,13 @@ const REPOSITORIES = [
   KeyedSubmissionRepository,
   LeaderEpochs,
   Notifier,
+  ParentRepository,
   PruneRepository,
   QueueRepository,
   RunRepository,
   ScheduleRepository,
+  WorkflowRepository,
+  WorkflowUpkeepRepository,
 ];
 
 @Module({})

@@ -1,7 +1,9 @@
 /** The dead-letter queue: jobs that have used up their attempts, and jobs that are held for a person. */
 import { Injectable } from '@nestjs/common';
 import type { ListedJob } from './job.repository.js';
-import { DELETE_BELONGINGS, LISTED_JOB_COLUMNS } from './job-statements.js';
+import { AWAITED_AGAIN } from './dependency-statements.js';
+import { DELETE_BELONGINGS, LISTED_JOB_COLUMNS, mayBeDeleted } from './job-statements.js';
+import { REOPEN_WORKFLOW } from './workflow-statements.js';
 import { PrismaService } from './prisma.service.js';
 
 export interface DeadLetterFilter {
@@ -29,6 +31,32 @@ const UNIQUE_KEY_IS_TAKEN = `EXISTS (
   SELECT 1 FROM jobs other WHERE other.unfinished_key = jobs.unique_key AND other.id <> jobs.id)`;
 
 /**
+ * What re-driving means in a workflow: it is no longer over, nor being cancelled. The job does not wait for its parents any
+ * more; those that are held because it died wait for it again. Those that were cancelled for it stay cancelled: retrying the
+ * workflow brings them back.
+ */
+const IN_ITS_WORKFLOW = `
+of_workflows AS MATERIALIZED (SELECT id, workflow_id FROM redriven WHERE workflow_id IS NOT NULL),
+reopened AS (
+  UPDATE workflows SET ${REOPEN_WORKFLOW} WHERE id IN (SELECT workflow_id FROM of_workflows)
+),
+waived AS (
+  UPDATE job_dependencies AS edge SET state = 'waived' FROM of_workflows AS job
+  WHERE edge.child_id = job.id AND edge.state IN ('pending', 'failed')
+),
+pending_again AS (
+  UPDATE job_dependencies AS edge SET state = 'pending' FROM of_workflows AS job
+  WHERE edge.parent_id = job.id AND edge.state = 'failed'
+  RETURNING edge.child_id
+),
+waiting_again AS (
+  UPDATE jobs SET error = NULL
+  WHERE id IN (SELECT child_id FROM pending_again) AND state = 'blocked'
+    AND NOT EXISTS (SELECT 1 FROM job_dependencies AS edge WHERE edge.child_id = jobs.id AND edge.state = 'failed'
+                    AND edge.parent_id NOT IN (SELECT id FROM of_workflows))
+)`;
+
+/**
  * Makes the jobs that `chosen` names due now, with further attempts; the attempt that ended them goes into their history.
  * @param attempts the parameter that holds how many further attempts they get
  */
@@ -40,12 +68,17 @@ history AS (
   INSERT INTO job_attempts (job_id, attempt, outcome, executor_id, started_at, finished_at, error)
   SELECT id, attempt, CASE error->>'name' WHEN 'Timeout' THEN 'timed_out' WHEN 'ExecutorLost' THEN 'lost' ELSE 'failed' END,
          executor_id, started_at, coalesce(finished_at, now()), error
-  FROM jobs JOIN chosen USING (id)
+  FROM jobs JOIN chosen USING (id) WHERE attempt > 0
   ON CONFLICT DO NOTHING
-)
-UPDATE jobs SET state = 'scheduled', run_at = now(), finished_at = NULL, max_attempts = attempt + ${attempts}::int
-FROM chosen WHERE jobs.id = chosen.id
-RETURNING jobs.id`;
+),
+redriven AS (
+  UPDATE jobs SET state = 'scheduled', run_at = now(), finished_at = NULL, max_attempts = attempt + ${attempts}::int,
+    error = CASE WHEN attempt > 0 THEN error END, waits_for = CASE WHEN waits_for IS NOT NULL THEN 0 END, ${AWAITED_AGAIN}
+  FROM chosen WHERE jobs.id = chosen.id
+  RETURNING jobs.id, jobs.workflow_id
+),
+${IN_ITS_WORKFLOW}
+SELECT id FROM redriven`;
 
 /** A dead job, or one that is held: blocked not by another job but by what befell it. */
 const REDRIVE_ONE = `/* redrive_one */ ${REDRIVE(
@@ -61,8 +94,9 @@ const REDRIVE_MATCHING = `/* redrive_matching */ ${REDRIVE(
 
 const PURGE_MATCHING = `/* purge_matching */
 WITH gone AS (
-  DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE ${MATCHING} ORDER BY id LIMIT $6 FOR UPDATE SKIP LOCKED)
-  RETURNING id
+  DELETE FROM jobs WHERE id IN (
+    SELECT id FROM jobs WHERE ${MATCHING} AND ${mayBeDeleted('jobs')} ORDER BY id LIMIT $6 FOR UPDATE SKIP LOCKED)
+  RETURNING id, workflow_id
 ),
 ${DELETE_BELONGINGS}
 SELECT id FROM gone`;
@@ -112,7 +146,7 @@ export class DeadLetterRepository {
     }
   }
 
-  /** Deletes all that match, in batches. @returns how many */
+  /** Deletes all that match, in batches. @returns how many; jobs of workflows that are not over are left alone */
   async purgeMatching(filter: DeadLetterFilter): Promise<number> {
     let purged = 0;
     for (;;) {

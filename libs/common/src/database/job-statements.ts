@@ -5,13 +5,14 @@
  */
 
 import { PRIORITY, type JobState } from '#common/domain/job.js';
+import { settledIf, tellChildren, TOLD_STATES } from './dependency-statements.js';
 
 /** What a job's row looks like to the repository. */
 export const JOB_COLUMNS = `id, name, type, queue, state, priority, run_at AS "runAt", delivery, attempt,
   max_attempts AS "maxAttempts", timeout_ms::float8 AS "timeoutMs", retry, payload, created_at AS "createdAt",
   queued_at AS "queuedAt", started_at AS "startedAt", finished_at AS "finishedAt", executor_id AS "executorId",
   cancel_requested_at AS "cancelRequestedAt", on_lost AS "onLost",
-  unique_key AS "uniqueKey", result, error`;
+  unique_key AS "uniqueKey", workflow_id AS "workflowId", waits_for AS "waitsFor", result, error`;
 
 /** Commits of this statement need not wait for the disk: what a crash of Postgres loses here, the fences heal. */
 export const WITHOUT_FSYNC = `nosync AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))`;
@@ -22,20 +23,26 @@ export const WITHOUT_FSYNC = `nosync AS MATERIALIZED (SELECT set_config('synchro
  */
 const isIn = (state: JobState) => `coalesce(jobs.state = '${state}', false)`;
 
-/** The columns of new jobs, as parameters $1 to $13 and as a table named n. */
-const NEW_JOBS = `unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::timestamptz[], $7::float8[],
-            $8::int[], $9::bigint[], $10::jsonb[], $11::jsonb[], $12::text[], $13::text[])
-  AS n(id, name, type, queue, priority, run_at, delay_ms, max_attempts, timeout_ms, retry, payload, on_lost, unique_key)`;
+/** The columns of new jobs, as parameters $1 to $13 and as a table named n. @param more further columns */
+export const newJobsTable = (more: { arrays: string; names: string } = { arrays: '', names: '' }) =>
+  `unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::timestamptz[], $7::float8[],
+            $8::int[], $9::bigint[], $10::jsonb[], $11::jsonb[], $12::text[], $13::text[]${more.arrays})
+  AS n(id, name, type, queue, priority, run_at, delay_ms, max_attempts, timeout_ms, retry, payload, on_lost, unique_key${more.names})`;
+const NEW_JOBS = newJobsTable();
 
 /** Columns hold milliseconds; rounded up, what is due now would be due a moment later. */
 const THIS_MOMENT = `date_trunc('milliseconds', now())`;
 
-/** Due at their run_at, or so many milliseconds from now. */
-const STORE_NEW_JOBS = `
-INSERT INTO jobs (id, name, type, queue, state, priority, created_at, run_at, max_attempts, timeout_ms, retry, payload, on_lost, unique_key)
-SELECT n.id, n.name, n.type, n.queue, 'scheduled', n.priority, ${THIS_MOMENT},
+/** Due at their run_at, or so many milliseconds from now. @param more further columns, and their values */
+export const storeNewJobs = (
+  state: string,
+  more: { columns: string; values: string } = { columns: '', values: '' },
+) => `
+INSERT INTO jobs (id, name, type, queue, state, priority, created_at, run_at, max_attempts, timeout_ms, retry, payload, on_lost, unique_key${more.columns})
+SELECT n.id, n.name, n.type, n.queue, ${state}, n.priority, ${THIS_MOMENT},
        coalesce(n.run_at, ${THIS_MOMENT} + n.delay_ms * interval '1 millisecond'),
-       n.max_attempts, n.timeout_ms, n.retry, n.payload, n.on_lost, n.unique_key`;
+       n.max_attempts, n.timeout_ms, n.retry, n.payload, n.on_lost, n.unique_key${more.values}`;
+const STORE_NEW_JOBS = storeNewJobs(`'scheduled'`);
 
 /** What the database decides about a new job; all else the caller knows. */
 const NEW_JOB_TIMES = `id, run_at AS "runAt", created_at AS "createdAt"`;
@@ -212,7 +219,10 @@ UPDATE jobs SET state = 'running', attempt = attempt + 1, executor_id = $1::uuid
 FROM alive, unnest($2::uuid[], $3::int[]) AS d(id, delivery)
 WHERE jobs.id = d.id AND ${isIn('queued')} AND jobs.delivery = d.delivery
 RETURNING jobs.id, type, payload, jobs.delivery, attempt, max_attempts AS "maxAttempts", timeout_ms::float8 AS "timeoutMs", retry,
-  on_lost AS "onLost"`;
+  on_lost AS "onLost", CASE WHEN waits_for IS NOT NULL THEN true END AS "hasParents"`;
+
+/** Whether the attempt that ended is the last of its job. */
+const IS_LAST = `ended.state NOT IN ('scheduled', 'blocked') OR cancel_requested_at IS NOT NULL`;
 
 /**
  * T6, finish: records what became of attempts, and what they wrote, in one step.
@@ -222,7 +232,7 @@ RETURNING jobs.id, type, payload, jobs.delivery, attempt, max_attempts AS "maxAt
  * Guard: state running, that very delivery, attempt and executor: an attempt that was taken back changes nothing. The
  * delivery tells two runs apart of which the first was handed back uncounted: they may share attempt and executor.
  * A job whose cancellation was asked for is neither tried again nor held: it becomes cancelled.
- * Rows: id and resulting state of each accepted attempt.
+ * Rows: id and resulting state of each accepted attempt; then the states that jobs which waited for these came to, without id.
  */
 const FINISH = (standing: string) => `
 ended AS (
@@ -235,19 +245,22 @@ accepted AS (
     state = CASE WHEN ended.state IN ('scheduled', 'blocked') AND cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE ended.state END,
     attempt = ended.attempt - CASE WHEN ended.counted THEN 0 ELSE 1 END,
     run_at = CASE WHEN ended.state = 'scheduled' THEN now() + ended.delay_ms * interval '1 millisecond' ELSE run_at END,
-    finished_at = CASE WHEN ended.state NOT IN ('scheduled', 'blocked') OR cancel_requested_at IS NOT NULL THEN now() END,
+    finished_at = CASE WHEN ${IS_LAST} THEN now() END,
+    ${settledIf(IS_LAST)},
     result = ended.result,
     error = CASE WHEN ended.counted THEN coalesce(ended.error, ended.attempt_error) ELSE jobs.error END,
     deadline = NULL, queued_at = NULL
   FROM ended${standing}
   WHERE jobs.id = ended.id AND ${isIn('running')} AND jobs.executor_id = ended.executor_id
     AND jobs.delivery = ended.delivery AND jobs.attempt = ended.attempt
-  RETURNING jobs.id, jobs.state, ended.attempt, ended.outcome, ended.attempt_error, jobs.executor_id, jobs.started_at
+  RETURNING jobs.id, jobs.state, ended.attempt, ended.outcome, ended.attempt_error, jobs.executor_id, jobs.started_at,
+    jobs.workflow_id
 ),
 history AS (
   INSERT INTO job_attempts (job_id, attempt, outcome, executor_id, started_at, error)
   SELECT id, attempt, outcome, executor_id, started_at, attempt_error FROM accepted WHERE outcome IS NOT NULL
-)`;
+),
+${tellChildren(`SELECT id, state FROM accepted WHERE workflow_id IS NOT NULL AND state NOT IN ('scheduled', 'blocked')`)}`;
 
 export const FINISH_JOBS = `/* finish_jobs */
 WITH ${FINISH('')},
@@ -257,14 +270,14 @@ output AS (
   FROM unnest($12::uuid[], $13::int[], $14::text[], $15::text[], $16::bigint[]) AS o(job_id, seq, stream, text, omitted_bytes)
   JOIN accepted ON accepted.id = o.job_id
 )
-SELECT id, state FROM accepted`;
+SELECT id, state FROM accepted UNION ALL ${TOLD_STATES}`;
 
 /** T7, reclaim, second half: the same for attempts whose executor is gone, by a leader whose epoch ($12, $13) stands. */
 export const RECLAIM_JOBS = `/* reclaim_jobs */
 WITH standing AS MATERIALIZED (
   SELECT 1 FROM leader_epochs WHERE election = $12 AND epoch = $13 FOR SHARE
 ),${FINISH(', standing')}
-SELECT id, state FROM accepted`;
+SELECT id, state FROM accepted UNION ALL ${TOLD_STATES}`;
 
 /**
  * T7, reclaim, first half: running attempts whose executor's lease ran out, whose executor has left, or whose own
@@ -282,12 +295,17 @@ LIMIT $1`;
  * Guard: not in an end state. Rows: the job, or none.
  */
 export const CANCEL_JOB = `/* cancel_job */
-UPDATE jobs SET
-  state = CASE WHEN state = 'running' THEN 'running' ELSE 'cancelled' END,
-  finished_at = CASE WHEN state = 'running' THEN NULL ELSE now() END,
-  cancel_requested_at = coalesce(cancel_requested_at, now())
-WHERE id = $1::uuid AND state IN ('blocked', 'scheduled', 'queued', 'running')
-RETURNING ${JOB_COLUMNS}`;
+WITH cancelled AS (
+  UPDATE jobs SET
+    state = CASE WHEN state = 'running' THEN 'running' ELSE 'cancelled' END,
+    finished_at = CASE WHEN state = 'running' THEN NULL ELSE now() END,
+    ${settledIf(`state <> 'running'`)},
+    cancel_requested_at = coalesce(cancel_requested_at, now())
+  WHERE id = $1::uuid AND state IN ('blocked', 'scheduled', 'queued', 'running')
+  RETURNING ${JOB_COLUMNS}
+),
+${tellChildren(`SELECT id, state FROM cancelled WHERE "workflowId" IS NOT NULL AND state = 'cancelled'`)}
+SELECT * FROM cancelled`;
 
 /**
  * What an executor should know of: its attempts that somebody wants ended, and those that began a while ago. The safety
@@ -333,6 +351,11 @@ WHERE ($1::uuid IS NULL OR id < $1::uuid)
   AND ($4::text IS NULL OR queue = $4)
 ORDER BY id DESC LIMIT $5`;
 
-/** What belongs to jobs that a CTE named "gone" deletes goes with them. */
+/** What belongs to jobs that a CTE named "gone" deletes goes with them. It has their id and workflow_id. */
 export const DELETE_BELONGINGS = `gone_attempts AS (DELETE FROM job_attempts USING gone WHERE job_id = gone.id),
-gone_outputs AS (DELETE FROM job_outputs USING gone WHERE job_id = gone.id)`;
+gone_outputs AS (DELETE FROM job_outputs USING gone WHERE job_id = gone.id),
+gone_dependencies AS (DELETE FROM job_dependencies USING gone WHERE gone.workflow_id IS NOT NULL AND child_id = gone.id)`;
+
+/** A job of a workflow is kept until the workflow is over: its result may be wanted. @param job alias of the job's row */
+export const mayBeDeleted = (job: string) =>
+  `(${job}.workflow_id IS NULL OR NOT EXISTS (SELECT 1 FROM workflows w WHERE w.id = ${job}.workflow_id AND w.finished_at IS NULL))`;

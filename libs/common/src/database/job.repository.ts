@@ -106,6 +106,8 @@ export function storedJob(job: NewJob, { runAt, createdAt }: NewJobTimes): Job {
     cancelRequestedAt: null,
     result: null,
     error: null,
+    workflowId: null,
+    waitsFor: null,
   };
 }
 
@@ -170,7 +172,11 @@ export class JobRepository {
    */
   async cancel(id: string): Promise<{ job: Job; accepted: boolean } | undefined> {
     const [cancelled] = await this.prisma.query<Job>(CANCEL_JOB, id);
-    if (cancelled !== undefined) return { job: cancelled, accepted: true };
+    if (cancelled !== undefined) {
+      // Jobs that depended on it may be due now, or are to be cancelled as well.
+      if (cancelled.workflowId !== null) this.notifier.send('workflows');
+      return { job: cancelled, accepted: true };
+    }
     const job = await this.get(id);
     return job === undefined ? undefined : { job, accepted: !isEndState(job.state) };
   }

@@ -15,8 +15,9 @@ import { PrismaService } from './prisma.service.js';
 /**
  * work: a job may be due, or room for one was made. cancel: a running job (its id follows) should end.
  * types: an executor announced job types. queues: a queue came into being. schedules: one was made or changed.
+ * workflows: jobs of workflows ended in a way that others may have to follow.
  */
-export type Hint = 'work' | 'cancel' | 'types' | 'queues' | 'schedules';
+export type Hint = 'work' | 'cancel' | 'types' | 'queues' | 'schedules' | 'workflows';
 
 interface HintEvents {
   work: [];
@@ -24,6 +25,7 @@ interface HintEvents {
   types: [];
   queues: [];
   schedules: [];
+  workflows: [];
   /** Listening (again): hints may have been missed, so look for yourself. */
   listening: [];
 }
@@ -126,7 +128,13 @@ export class HintListener
   #receive(payload: string): void {
     const [hint, jobId] = payload.split(':');
     if (hint === 'cancel' && jobId !== undefined) this.emit('cancel', jobId);
-    else if (hint === 'work' || hint === 'types' || hint === 'queues' || hint === 'schedules')
+    else if (
+      hint === 'work' ||
+      hint === 'types' ||
+      hint === 'queues' ||
+      hint === 'schedules' ||
+      hint === 'workflows'
+    )
       this.emit(hint);
   }
 }

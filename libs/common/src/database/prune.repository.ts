@@ -1,7 +1,7 @@
 /** Deletes what retention no longer keeps, in small steps that never hold locks for long. */
 import { Injectable } from '@nestjs/common';
 import { LeaderEpochs, type Fence } from './leader-epochs.js';
-import { DELETE_BELONGINGS } from './job-statements.js';
+import { DELETE_BELONGINGS, mayBeDeleted } from './job-statements.js';
 import { PrismaService } from './prisma.service.js';
 
 /** How long finished jobs are kept, in milliseconds since their end. */
@@ -14,7 +14,7 @@ export interface Retention {
 
 export interface PruneStep {
   readonly deleted: number;
-  /** The last job that was looked at, or null when there are no older ones left. */
+  /** The last one that was looked at, or null when there are no older ones left. */
   readonly lastId: string | null;
 }
 
@@ -42,7 +42,8 @@ gone AS (
   WHERE jobs.id = old.id AND jobs.state = old.state AND old.finished_at < now() - interval '1 millisecond' *
     CASE old.state WHEN 'succeeded' THEN $5::float8 WHEN 'cancelled' THEN $6::float8 WHEN 'expired' THEN $7::float8
                    WHEN 'dead' THEN $8::float8 END
-  RETURNING jobs.id
+    AND ${mayBeDeleted('jobs')}
+  RETURNING jobs.id, jobs.workflow_id
 ),
 ${DELETE_BELONGINGS}
 SELECT (SELECT count(*)::int FROM gone) AS deleted, (SELECT id FROM old ORDER BY id DESC LIMIT 1) AS "lastId"`;
@@ -68,6 +69,24 @@ DELETE FROM occurrences o USING standing, (
   ORDER BY recorded_at LIMIT $4) AS old
 WHERE o.schedule_id = old.schedule_id AND o.due_at = old.due_at
 RETURNING 1 AS one`;
+
+/**
+ * Looks at the next workflows that are over and deletes those of which no job is left.
+ * In: election, epoch; the id to go on from; how many to look at. Rows: one. Index: the primary key, jobs_workflow_idx.
+ */
+const PRUNE_WORKFLOWS = `/* prune_workflows */
+WITH standing AS MATERIALIZED (
+  SELECT 1 FROM leader_epochs WHERE election = $1 AND epoch = $2 FOR SHARE
+),
+old AS MATERIALIZED (
+  SELECT id, version FROM workflows WHERE id > $3::uuid AND finished_at IS NOT NULL ORDER BY id LIMIT $4
+),
+gone AS (
+  DELETE FROM workflows w USING old, standing
+  WHERE w.id = old.id AND w.version = old.version AND NOT EXISTS (SELECT 1 FROM jobs WHERE workflow_id = old.id)
+  RETURNING w.id
+)
+SELECT (SELECT count(*)::int FROM gone) AS deleted, (SELECT id FROM old ORDER BY id DESC LIMIT 1) AS "lastId"`;
 
 @Injectable()
 export class PruneRepository {
@@ -96,6 +115,19 @@ export class PruneRepository {
     );
     if (step === undefined) throw new Error('a SELECT without FROM returned no row');
     return step.deleted > 0 || (await this.epochs.stands(fence)) ? step : 'fenced';
+  }
+
+  /** One step over `limit` workflows from after `fromId`. */
+  async pruneWorkflows(fence: Fence, fromId: string, limit: number): Promise<PruneStep> {
+    const [step] = await this.prisma.query<PruneStep>(
+      PRUNE_WORKFLOWS,
+      fence.election,
+      fence.epoch,
+      fromId,
+      limit,
+    );
+    if (step === undefined) throw new Error('a SELECT without FROM returned no row');
+    return step;
   }
 
   /** @returns how many were deleted; `limit` of them means that there may be more */

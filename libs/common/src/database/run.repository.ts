@@ -10,6 +10,7 @@ import {
   START_JOBS,
 } from './job-statements.js';
 import { LeaderEpochs, type Fence } from './leader-epochs.js';
+import { Notifier } from './notifications.js';
 import { PrismaService } from './prisma.service.js';
 
 /** An attempt that came to an end, and what its job becomes. */
@@ -42,11 +43,18 @@ export interface OwnAttempt extends Attempted {
   readonly cancelRequested: boolean;
 }
 
+/** Without an id: the state that some of the jobs came to which had waited for these. */
+interface EndedRow {
+  readonly id: string | null;
+  readonly state: JobState;
+}
+
 @Injectable()
 export class RunRepository {
   constructor(
     private readonly prisma: PrismaService,
     private readonly epochs: LeaderEpochs,
+    private readonly notifier: Notifier,
   ) {}
 
   /**
@@ -80,7 +88,7 @@ export class RunRepository {
     const outputs = ended.flatMap(({ jobId, decision, output }) =>
       isCounted(decision) ? output.map((piece, seq) => ({ jobId, seq, ...piece })) : [],
     );
-    const rows = await this.prisma.query<{ id: string; state: JobState }>(
+    const rows = await this.prisma.query<EndedRow>(
       FINISH_JOBS,
       ...finishColumns(ended),
       outputs.map(({ jobId }) => jobId),
@@ -89,7 +97,7 @@ export class RunRepository {
       outputs.map(({ text }) => text),
       outputs.map(({ omittedBytes }) => omittedBytes),
     );
-    const states = new Map(rows.map(({ id, state }) => [id, state]));
+    const states = this.#acceptedOf(rows);
     return ended.map(({ jobId }) => states.get(jobId) ?? 'stale');
   }
 
@@ -100,13 +108,25 @@ export class RunRepository {
 
   /** Like `finish`, on behalf of executors that are gone. @returns how many were accepted, or 'fenced' */
   async reclaim(fence: Fence, ended: readonly EndedAttempt[]): Promise<number | 'fenced'> {
-    const rows = await this.prisma.query<{ id: string }>(
+    const rows = await this.prisma.query<EndedRow>(
       RECLAIM_JOBS,
       ...finishColumns(ended),
       fence.election,
       fence.epoch,
     );
-    return rows.length > 0 || (await this.epochs.stands(fence)) ? rows.length : 'fenced';
+    const { size } = this.#acceptedOf(rows);
+    return size > 0 || (await this.epochs.stands(fence)) ? size : 'fenced';
+  }
+
+  /** The states of the accepted attempts' jobs. Leaders hear of the jobs that had waited for these. */
+  #acceptedOf(rows: readonly EndedRow[]): Map<string, JobState> {
+    const states = new Map<string, JobState>();
+    for (const { id, state } of rows) {
+      if (id !== null) states.set(id, state);
+      else if (state === 'scheduled') this.notifier.send('work');
+      else if (state === 'cancelled') this.notifier.send('workflows');
+    }
+    return states;
   }
 
   /** The executor's attempts that are to be cancelled, or that began more than `ageMs` ago. */

@@ -26,6 +26,12 @@ export const NEXT_STATES = {
   expired: [],
 } as const satisfies Record<JobState, readonly JobState[]>;
 
+/**
+ * The retry of a workflow gives its jobs in these states another chance, as if they had not been reached yet: they become
+ * scheduled, or blocked while they wait for others. Nothing else leads out of cancelled and expired.
+ */
+export const RETRIED_WITH_WORKFLOW = ['dead', 'cancelled', 'expired'] as const satisfies readonly JobState[];
+
 /** States in which nothing more happens by itself. A person may still re-drive a dead job. */
 export const END_STATES = [
   'succeeded',
@@ -101,6 +107,10 @@ export interface Job extends Omit<NewJob, 'runAt' | 'delayMs'> {
   readonly cancelRequestedAt: Date | null;
   readonly result: Json;
   readonly error: JobError | null;
+  /** The workflow it belongs to. */
+  readonly workflowId: string | null;
+  /** How many of the jobs it depends on have yet to end as they should; null when it depends on none. */
+  readonly waitsFor: number | null;
 }
 
 /** A hand-over: the right to try to start this job, valid while the job's delivery number is this one. */
@@ -121,6 +131,8 @@ export interface StartedJob {
   readonly timeoutMs: number;
   readonly retry: RetryPolicy | null;
   readonly onLost: OnLost;
+  /** True when it depends on other jobs, whose results it may want. */
+  readonly hasParents: true | null;
 }
 
 /** A stretch of what an attempt wrote. */

@@ -1,0 +1,18 @@
+/** What a job that depends on others may know of them: how they ended, and their results. */
+import { Injectable } from '@nestjs/common';
+import type { Parent } from '#common/domain/workflow.js';
+import { PrismaService } from './prisma.service.js';
+import { LIST_PARENTS } from './workflow-statements.js';
+
+/** Results of all parents of one job together, in bytes; a result beyond it is left out and marked. */
+const RESULTS_BYTES = 4 * 1024 * 1024;
+
+@Injectable()
+export class ParentRepository {
+  constructor(private readonly prisma: PrismaService) {}
+
+  /** Each after those that it depends on itself. */
+  parentsOf(jobId: string): Promise<Parent[]> {
+    return this.prisma.query<Parent>(LIST_PARENTS, jobId, RESULTS_BYTES);
+  }
+}
