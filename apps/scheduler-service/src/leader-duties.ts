@@ -1,6 +1,6 @@
 /**
  * All that a leader does, on one page: for the queues of its shard it feeds and sweeps, and the leader of the first
- * shard fires the schedules and prunes, until its term ends.
+ * shard fires the schedules, keeps the workflows and prunes, until its term ends.
  */
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { LeaderElection, type Term } from '#common/coordination/leader-election.js';
@@ -15,6 +15,7 @@ import { Feeder } from './feeder.js';
 import { Pruner } from './pruner.js';
 import { ScheduleFirer } from './schedule-firer.js';
 import { Sweeper } from './sweeper.js';
+import { WorkflowKeeper } from './workflow-keeper.js';
 
 /** Pause between two sweeps, in milliseconds. */
 const SWEEP_EVERY_MS = 1000;
@@ -26,6 +27,7 @@ export class LeaderDuties implements OnApplicationBootstrap {
     private readonly election: LeaderElection,
     private readonly feeder: Feeder,
     private readonly firer: ScheduleFirer,
+    private readonly keeper: WorkflowKeeper,
     private readonly sweeper: Sweeper,
     private readonly pruner: Pruner,
     private readonly publisher: DeliveryPublisher,
@@ -48,16 +50,19 @@ export class LeaderDuties implements OnApplicationBootstrap {
     const work = new Alarm();
     const suspicion = new Alarm();
     const schedules = new Alarm();
+    const workflows = new Alarm();
     // A new leader does not know what its predecessor published in its last moments. And what Redis was told while it
     // was away, or Postgres committed without waiting for the disk before it went down, may be gone.
     let suspicious = true;
     const ringWork = () => work.ring();
     const ringSchedules = () => schedules.ring();
+    const ringWorkflows = () => workflows.ring();
     const serverCameBack = () => {
       suspicious = true;
       suspicion.ring();
       work.ring();
       schedules.ring();
+      workflows.ring();
     };
     const lookAnew = () => {
       this.feeder.lookBack();
@@ -66,6 +71,7 @@ export class LeaderDuties implements OnApplicationBootstrap {
     this.hints
       .on('work', ringWork)
       .on('schedules', ringSchedules)
+      .on('workflows', ringWorkflows)
       .on('queues', lookAnew)
       .on('listening', serverCameBack);
     this.publisher.on('connected', serverCameBack);
@@ -82,6 +88,7 @@ export class LeaderDuties implements OnApplicationBootstrap {
         ...(shard.number === 0
           ? [
               repeat({ duty: 'fire', signal, log, alarm: schedules }, () => this.firer.fire(term)),
+              repeat({ duty: 'keep workflows', signal, log, alarm: workflows }, () => this.keeper.keep(term)),
               repeat({ duty: 'prune', signal, log }, () => this.pruner.prune(term)),
             ]
           : []),
@@ -90,6 +97,7 @@ export class LeaderDuties implements OnApplicationBootstrap {
       this.hints
         .off('work', ringWork)
         .off('schedules', ringSchedules)
+        .off('workflows', ringWorkflows)
         .off('queues', lookAnew)
         .off('listening', serverCameBack);
       this.publisher.off('connected', serverCameBack);

@@ -1,4 +1,4 @@
-/** Prunes: deletes finished jobs, and entries of the ledger, that retention no longer keeps, a little at a time. */
+/** Prunes: deletes finished jobs, workflows and entries of the ledger that retention no longer keeps, a little at a time. */
 import { Injectable } from '@nestjs/common';
 import type { Term } from '#common/coordination/leader-election.js';
 import { PruneRepository, type Retention } from '#common/database/prune.repository.js';
@@ -21,6 +21,7 @@ interface KeptFor extends Retention {
 @Injectable()
 export class Pruner {
   #from = BEFORE_ALL;
+  #workflowsFrom = BEFORE_ALL;
 
   constructor(
     private readonly repository: PruneRepository,
@@ -36,9 +37,12 @@ export class Pruner {
       return 0;
     }
     this.#from = step.lastId ?? BEFORE_ALL;
+    const workflows = await this.repository.pruneWorkflows(term, this.#workflowsFrom, STEP);
+    this.#workflowsFrom = workflows.lastId ?? BEFORE_ALL;
     const keys = await this.repository.pruneIdempotencyKeys(term, STEP);
     const occurrences = await this.repository.pruneOccurrences(term, this.retention.occurrencesMs, STEP);
-    if (step.lastId === null && keys < STEP && occurrences < STEP) return ROUND_PAUSE_MS;
+    if (step.lastId === null && workflows.lastId === null && keys < STEP && occurrences < STEP)
+      return ROUND_PAUSE_MS;
     return Math.max(MIN_PAUSE_MS, (performance.now() - startedAt) * PAUSE_FACTOR);
   }
 }

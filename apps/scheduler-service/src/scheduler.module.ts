@@ -21,6 +21,7 @@ import { LeaderDuties } from './leader-duties.js';
 import { Pruner } from './pruner.js';
 import { ScheduleFirer } from './schedule-firer.js';
 import { Sweeper } from './sweeper.js';
+import { WorkflowKeeper } from './workflow-keeper.js';
 
 @Module({})
 export class SchedulerModule implements OnApplicationBootstrap {
@@ -49,6 +50,7 @@ export class SchedulerModule implements OnApplicationBootstrap {
         HandedOver,
         ScheduleFirer,
         Sweeper,
+        WorkflowKeeper,
         {
           provide: Pruner,
           inject: [PruneRepository],
@@ -64,11 +66,21 @@ export class SchedulerModule implements OnApplicationBootstrap {
         { provide: DeliveryPublisher, useFactory: () => new DeliveryPublisher(environment, log) },
         {
           provide: LeaderDuties,
-          inject: [LeaderElection, Feeder, ScheduleFirer, Sweeper, Pruner, DeliveryPublisher, HintListener],
+          inject: [
+            LeaderElection,
+            Feeder,
+            ScheduleFirer,
+            WorkflowKeeper,
+            Sweeper,
+            Pruner,
+            DeliveryPublisher,
+            HintListener,
+          ],
           useFactory: (
             election: LeaderElection,
             feeder: Feeder,
             firer: ScheduleFirer,
+            keeper: WorkflowKeeper,
             sweeper: Sweeper,
             pruner: Pruner,
             publisher: DeliveryPublisher,
@@ -79,6 +91,7 @@ export class SchedulerModule implements OnApplicationBootstrap {
               election,
               feeder,
               firer,
+              keeper,
               sweeper,
               pruner,
               publisher,

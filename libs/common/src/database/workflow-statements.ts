@@ -192,7 +192,7 @@ SELECT id, state FROM settled UNION ALL ${TOLD_STATES}`;
  * Writes down what became of workflows all of whose jobs have ended.
  * In: election, epoch; the id to go on from; how many open ones to look at.
  * Guard: the epoch; the version, which a retry or a re-drive bumps at the same time as it makes a job due.
- * Rows: one; how many were closed, and the last that was looked at. Index: workflows_open_idx, jobs_unfinished_workflow_idx.
+ * Rows: one; how many were closed, and the last that was looked at, or null when there are no further ones. Index: workflows_open_idx, jobs_unfinished_workflow_idx.
  */
 export const CLOSE_WORKFLOWS = `/* close_workflows */
 WITH ${STANDING},
@@ -209,4 +209,4 @@ closed AS (
   FROM over, standing WHERE w.id = over.id AND w.version = over.version AND w.finished_at IS NULL
   RETURNING w.id
 )
-SELECT (SELECT count(*)::int FROM closed) AS closed, (SELECT id FROM open ORDER BY id DESC LIMIT 1) AS "lastId"`;
+SELECT (SELECT count(*)::int FROM closed) AS closed, (SELECT id FROM open ORDER BY id OFFSET $4::int - 1) AS "lastId"`;
