@@ -19,6 +19,8 @@ import { JobsController } from './jobs/jobs.controller.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
 import { ScheduleService } from './schedules/schedule.service.js';
 import { SchedulesController } from './schedules/schedules.controller.js';
+import { WorkflowService } from './workflows/workflow.service.js';
+import { WorkflowsController } from './workflows/workflows.controller.js';
 
 @Module({})
 export class StoreModule implements OnApplicationBootstrap {
@@ -36,6 +38,7 @@ export class StoreModule implements OnApplicationBootstrap {
         JobBatchController,
         JobsController,
         SchedulesController,
+        WorkflowsController,
         DeadLettersController,
         ClusterController,
         HealthController,
@@ -46,6 +49,7 @@ export class StoreModule implements OnApplicationBootstrap {
         JobService,
         JobBatchService,
         ScheduleService,
+        WorkflowService,
         JobTypes,
         // ZooKeeper is not among them: without it the store still takes jobs and answers for them.
         readinessChecks(

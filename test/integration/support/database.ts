@@ -92,7 +92,11 @@ export class TestStore {
   }
 
   /** Moves a time of a row, so that no test waits for the clock: `set` is what follows SET. */
-  async turnClock(table: 'jobs' | 'executors' | 'schedules' | 'workflows', id: string, set: string): Promise<void> {
+  async turnClock(
+    table: 'jobs' | 'executors' | 'schedules' | 'workflows',
+    id: string,
+    set: string,
+  ): Promise<void> {
     await this.prisma.query(`UPDATE ${table} SET ${set} WHERE id = $1::uuid`, id);
   }
 }

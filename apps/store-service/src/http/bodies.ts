@@ -1,17 +1,18 @@
-/** What request bodies may be beyond JSON of the usual size: a batch of jobs is larger, and may be one JSON text a line. */
+/** What request bodies may be beyond JSON of the usual size: a batch or a workflow is larger, and a batch may be one JSON text a line. */
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
 /** Largest request body, in bytes. */
 export const BODY_LIMIT_BYTES = 256 * 1024;
-/** Largest body of a batch, in bytes. */
+/** Largest body of a batch or a workflow, in bytes. */
 const BATCH_LIMIT_BYTES = 32 * 1024 * 1024;
 
-const BATCHES = '/api/v1/jobs/batch';
+/** Routes that take many jobs at once. */
+const BATCHES: readonly string[] = ['/api/v1/jobs/batch', '/api/v1/workflows'];
 
 export function acceptBatches(app: NestFastifyApplication): void {
   const fastify = app.getHttpAdapter().getInstance();
   fastify.addHook('onRoute', (route) => {
-    if (route.url === BATCHES) route.bodyLimit = BATCH_LIMIT_BYTES;
+    if (BATCHES.includes(route.url)) route.bodyLimit = BATCH_LIMIT_BYTES;
   });
   // As it is: only the route for batches knows what to do with a text.
   fastify.addContentTypeParser('application/x-ndjson', { parseAs: 'string' }, (_request, body, done) => {

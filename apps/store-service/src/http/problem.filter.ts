@@ -52,7 +52,7 @@ export function toProblem(error: unknown): Problem {
     case 413:
       return new Problem(
         'payload-too-large',
-        'A request body may have 262144 bytes at most, that of a batch 33554432.',
+        'A request body may have 262144 bytes at most, that of a batch or a workflow 33554432.',
       );
     case 415:
       return new Problem(

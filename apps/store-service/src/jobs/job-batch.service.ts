@@ -94,10 +94,10 @@ export class JobBatchService {
 }
 
 /** No answer lists more fields than this. */
-const MAX_ERRORS = 50;
+export const MAX_ERRORS = 50;
 
-/** Lets other requests have their turn now and then. */
-async function giveWay(index: number): Promise<void> {
+/** Lets other requests have their turn now and then. @param index of the job that is looked at */
+export async function giveWay(index: number): Promise<void> {
   if (index % CHECKED_AT_ONCE === CHECKED_AT_ONCE - 1) await new Promise(setImmediate);
 }
 

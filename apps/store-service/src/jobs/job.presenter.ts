@@ -31,6 +31,8 @@ export function presentJob(job: Job): JobView {
     cancelRequestedAt: time(job.cancelRequestedAt),
     onLost: job.onLost,
     uniqueKey: job.uniqueKey,
+    workflowId: job.workflowId,
+    waitsFor: job.waitsFor,
     result: job.result,
     error: job.error,
   };

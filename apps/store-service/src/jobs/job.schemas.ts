@@ -79,7 +79,7 @@ export const retrySchema = z
   });
 
 /** What every job can be given, however it comes to be. */
-const jobSettings = {
+export const jobSettings = {
   type: jobType.describe('Which handler runs it, such as command.'),
   payload: storableJson
     .default({} satisfies Json)
@@ -111,13 +111,24 @@ const jobSettings = {
 /** The jobs of a schedule: when they are due, and how many there may be at once, is the schedule's to say. */
 export const jobTemplateSchema = z.strictObject(jobSettings).meta({ id: 'JobTemplate' });
 
+export const dueTime = {
+  runAt: moment.nullish().describe('When it is due. A past time is due at once.'),
+  delay: duration(0, TEN_YEARS_MS)
+    .optional()
+    .describe('How long after submission it is due, instead of runAt.'),
+};
+
+/** What a schema with these two is refined by. */
+export const neverBothDueTimes = [
+  ({ runAt, delay }: { runAt?: Date | null | undefined; delay?: number | undefined }) =>
+    runAt == null || delay === undefined,
+  { path: ['delay'], message: 'cannot be given together with runAt' },
+] as const satisfies [unknown, { path: string[]; message: string }];
+
 export const createJobSchema = z
   .strictObject({
     ...jobSettings,
-    runAt: moment.nullish().describe('When it is due. A past time is due at once.'),
-    delay: duration(0, TEN_YEARS_MS)
-      .optional()
-      .describe('How long after submission it is due, instead of runAt.'),
+    ...dueTime,
     uniqueKey: storableText(200).nullish().describe('At most one unfinished job has this key.'),
     uniquePolicy: z
       .enum(['reject', 'return-existing', 'replace'])
@@ -128,10 +139,7 @@ export const createJobSchema = z
     path: ['uniquePolicy'],
     message: 'says nothing without uniqueKey',
   })
-  .refine(({ runAt, delay }) => runAt == null || delay === undefined, {
-    path: ['delay'],
-    message: 'cannot be given together with runAt',
-  })
+  .refine(...neverBothDueTimes)
   .meta({
     id: 'NewJob',
     description: 'A job to be submitted. Only its type is needed, and what that type asks for.',

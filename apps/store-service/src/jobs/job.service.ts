@@ -13,8 +13,10 @@ import {
   type IdempotencyKey,
   type Submission,
 } from '#common/database/keyed-submission.repository.js';
+import { ParentRepository } from '#common/database/parent.repository.js';
 import { Notifier } from '#common/database/notifications.js';
 import { QueueRepository } from '#common/database/queue.repository.js';
+import type { Parent } from '#common/domain/workflow.js';
 import { TIMEOUT_MS, type Job, type NewJob, type OutputPiece } from '#common/domain/job.js';
 import { Problem } from '../http/problem.js';
 import { invalid } from '../http/validation.js';
@@ -35,6 +37,7 @@ export class JobService {
     private readonly queues: QueueRepository,
     private readonly types: JobTypes,
     private readonly notifier: Notifier,
+    private readonly parents: ParentRepository,
   ) {}
 
   /**
@@ -96,9 +99,10 @@ export class JobService {
     return job;
   }
 
-  async getWithAttempts(id: string): Promise<{ job: Job; earlier: EarlierAttempt[] }> {
+  /** A job with its history, and what it depends on. */
+  async getWithHistory(id: string): Promise<{ job: Job; earlier: EarlierAttempt[]; parents: Parent[] }> {
     const [job, earlier] = await Promise.all([this.get(id), this.jobs.earlierAttempts(id)]);
-    return { job, earlier };
+    return { job, earlier, parents: job.waitsFor === null ? [] : await this.parents.parentsOf(id) };
   }
 
   /** One page, newest first, and the id to go on from when there is more. */
@@ -186,7 +190,8 @@ export function keyOfItem(key: string, index: number): string {
   return `${key}#${index}`;
 }
 
-function newJob(request: CreateJob): NewJob {
+/** With an id and every default filled in. */
+export function newJob(request: CreateJob): NewJob {
   return {
     id: newId(),
     name: request.name ?? null,

@@ -1,6 +1,7 @@
 /** /api/v1/jobs: submit, look up, list, cancel, read output. */
 import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import type { Parent } from '#common/domain/workflow.js';
 import { encodeCursor } from '../http/fields.js';
 import { Operation } from '../http/operation.js';
 import { checked, ValidationPipe } from '../http/validation.js';
@@ -55,13 +56,14 @@ export class JobsController {
     };
   }
 
+  /** With every attempt, and the jobs of its workflow that it depends on, with their results. */
   @Get(':id')
   @Operation(getJob)
   async get(
     @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: { id: string },
-  ): Promise<JobView & { attempts: AttemptView[] }> {
-    const { job, earlier } = await this.jobs.getWithAttempts(id);
-    return { ...presentJob(job), attempts: presentAttempts(job, earlier) };
+  ): Promise<JobView & { attempts: AttemptView[]; parents: readonly Parent[] }> {
+    const { job, earlier, parents } = await this.jobs.getWithHistory(id);
+    return { ...presentJob(job), attempts: presentAttempts(job, earlier), parents };
   }
 
   /** 200: it is cancelled. 202: it runs, and has been asked to end. 409: it had finished. */
