@@ -3,6 +3,7 @@
  * and reach the reader of `-o json`.
  */
 import { isEndState, JOB_STATES } from '#common/domain/job.js';
+import { WORKFLOW_STATES } from '#common/domain/workflow.js';
 import { z } from 'zod';
 
 export const isFinished = (job: Job): boolean => isEndState(job.state);
@@ -118,6 +119,25 @@ export const preview = z.looseObject({
   ),
 });
 
+export const workflow = z.looseObject({
+  id: z.string(),
+  name: z.string().nullable(),
+  state: z.enum(WORKFLOW_STATES),
+  progress: z.looseObject({ total: z.number(), finished: z.number() }).catchall(z.number()),
+  createdAt: z.string(),
+  finishedAt: moment,
+});
+
+export const workflowPage = z.looseObject({
+  workflows: z.array(workflow),
+  nextCursor: z.string().nullable(),
+});
+
+export const workflowWithJobs = workflow.extend({
+  jobs: z.array(job.extend({ dependsOn: z.array(z.looseObject({ job: z.string() })) })),
+  nextCursor: z.string().nullable(),
+});
+
 const member = z.looseObject({ id: z.string(), host: z.string(), pid: z.number(), since: z.string() });
 
 export const cluster = z.looseObject({
@@ -151,4 +171,7 @@ export type Applied = z.infer<typeof applied>;
 export type ScheduleRun = z.infer<typeof scheduleRun>;
 export type OccurrencePage = z.infer<typeof occurrencePage>;
 export type Preview = z.infer<typeof preview>;
+export type Workflow = z.infer<typeof workflow>;
+export type WorkflowPage = z.infer<typeof workflowPage>;
+export type WorkflowWithJobs = z.infer<typeof workflowWithJobs>;
 export type Cluster = z.infer<typeof cluster>;

@@ -183,6 +183,51 @@ export class StoreApi {
     });
   }
 
+  /** However often it must be sent, it makes one workflow: the store knows a repetition by the key. */
+  submitWorkflow(workflow: unknown): Promise<answers.Workflow> {
+    return this.call(answers.workflow, {
+      method: 'POST',
+      path: 'api/v1/workflows',
+      headers: { 'idempotency-key': randomUUID() },
+      body: workflow,
+      repeatable: true,
+    });
+  }
+
+  /** With one page of its jobs, of at most 200. */
+  getWorkflow(
+    id: string,
+    page: { limit: number; cursor?: string | undefined },
+  ): Promise<answers.WorkflowWithJobs> {
+    return this.get(answers.workflowWithJobs, workflowPath(id), {
+      limit: String(page.limit),
+      cursor: page.cursor,
+    });
+  }
+
+  /** Newest first. @param finished only those that are over, or only those that are not */
+  listWorkflows(limit: number, finished: boolean | undefined): Promise<answers.WorkflowPage> {
+    return this.get(answers.workflowPage, 'api/v1/workflows', {
+      limit: String(limit),
+      finished: finished?.toString(),
+    });
+  }
+
+  /** Not repeated, for the same reason as cancelJob. */
+  cancelWorkflow(id: string): Promise<answers.Workflow> {
+    return this.call(answers.workflow, {
+      method: 'POST',
+      path: `${workflowPath(id)}/cancel`,
+      repeatable: false,
+    });
+  }
+
+  /** Not repeated: what the first of two requests set going, the second would be refused for. */
+  retryWorkflow(id: string, attempts: number): Promise<answers.Workflow> {
+    const path = `${workflowPath(id)}/retry`;
+    return this.call(answers.workflow, { method: 'POST', path, body: { attempts }, repeatable: false });
+  }
+
   private get<Schema extends z.ZodType>(
     schema: Schema,
     path: string,
@@ -204,3 +249,4 @@ export class StoreApi {
 /** An id comes from a person: whatever they type, it stays one segment of the path. */
 const jobPath = (id: string) => `api/v1/jobs/${encodeURIComponent(id)}`;
 const schedulePath = (name: string) => `api/v1/schedules/${encodeURIComponent(name)}`;
+const workflowPath = (id: string) => `api/v1/workflows/${encodeURIComponent(id)}`;

@@ -14,6 +14,7 @@ import { addLogsCommand } from './commands/logs.js';
 import { addScheduleCommand } from './commands/schedule.js';
 import { addSubmitCommand } from './commands/submit.js';
 import { addWaitCommand } from './commands/wait.js';
+import { addWorkflowCommand } from './commands/workflow.js';
 import type { CommandContext } from './context.js';
 import { describeError } from './describe-error.js';
 import { EXIT_CODES_HELP, ExitCode, exitCodeOf, UsageError } from './exit-codes.js';
@@ -29,6 +30,7 @@ const COMMANDS = [
   addCancelCommand,
   addDlqCommand,
   addScheduleCommand,
+  addWorkflowCommand,
   addClusterCommand,
 ] as const;
 

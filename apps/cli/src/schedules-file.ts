@@ -3,10 +3,9 @@
  * name. A job may say `command: …` in place of type and payload. The store has the last word on everything else; what is
  * checked here is what a file can get wrong as a whole.
  */
-import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { UsageError } from './exit-codes.js';
-import { commandJob } from './new-job.js';
+import { parseYaml, withCommand } from './yaml-file.js';
 
 export interface NamedDefinition {
   readonly name: string;
@@ -45,29 +44,7 @@ export function parseSchedulesFile(text: string, fileName: string): NamedDefinit
   return parsed.data.schedules.map(({ name, ...definition }) => {
     if (names.has(name)) throw new UsageError(`${fileName}: the name ${name} is given twice`);
     names.add(name);
-    return { name, definition: withCommand(name, definition, fileName) };
+    const job = withCommand(definition['job'], `${fileName}: ${name}: job.command`);
+    return { name, definition: 'job' in definition ? { ...definition, job } : definition };
   });
-}
-
-function withCommand(
-  name: string,
-  definition: Readonly<Record<string, unknown>>,
-  fileName: string,
-): Readonly<Record<string, unknown>> {
-  const { job } = definition;
-  if (typeof job !== 'object' || job === null || !('command' in job)) return definition;
-  const { command, ...settings } = job;
-  const fault = (message: string) => new UsageError(`${fileName}: ${name}: job.command: ${message}`);
-  if (typeof command !== 'string' || command.trim() === '') throw fault('must be a shell command');
-  if ('type' in settings || 'payload' in settings) throw fault('must not be set beside type or payload');
-  return { ...definition, job: { ...settings, ...commandJob(command) } };
-}
-
-function parseYaml(text: string, fileName: string): unknown {
-  try {
-    return parse(text);
-  } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error;
-    throw new UsageError(`${fileName}: is neither YAML nor JSON: ${error.message.split('\n')[0]}`);
-  }
 }
