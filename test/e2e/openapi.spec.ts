@@ -35,16 +35,27 @@ async function schedule(): Promise<Values> {
   return { name };
 }
 
-/** What the path of an operation needs, when it is more than a schedule or a job that waits. */
+/** One that waits; once it is cancelled it can be retried. */
+async function workflow(cancelled: boolean): Promise<Values> {
+  const jobs = [{ type: 'print', payload: { text: 'x' }, delay: '1h' }];
+  const { status, body } = await api.request<{ id: string }>('POST', '/api/v1/workflows', { jobs });
+  expect(status).toBe(201);
+  if (cancelled) await api.request('POST', `/api/v1/workflows/${body.id}/cancel`);
+  return { id: body.id };
+}
+
+/** What the path of an operation needs, when it is more than a schedule, or a job or workflow that waits. */
 const PREPARED: Readonly<Record<string, () => Promise<Values>>> = {
   getJobOutput: () => job(dead()),
   redriveJob: () => job(dead()),
+  retryWorkflow: () => workflow(true),
 };
 
 function prepare(operation: Described): Promise<Values> {
   const prepared = PREPARED[operation.id];
   if (prepared !== undefined) return prepared();
   if (operation.path.includes('/jobs/{id}')) return job(later());
+  if (operation.path.includes('/workflows/{id}')) return workflow(false);
   if (operation.path.includes('/schedules/{name}')) return schedule();
   if (!operation.path.includes('{')) return Promise.resolve({});
   throw new Error(`PREPARED says nothing of ${operation.id}, whose path has parameters`);

@@ -26,6 +26,8 @@ export const EXAMPLE_JOB = {
   cancelRequestedAt: null,
   onLost: 'retry',
   uniqueKey: null,
+  workflowId: null,
+  waitsFor: null,
   result: null,
   error: null,
 } as const satisfies Json;
@@ -106,6 +108,7 @@ export const getJob = {
             error: null,
           },
         ],
+        parents: [],
       },
     },
   },

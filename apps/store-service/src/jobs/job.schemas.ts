@@ -162,16 +162,19 @@ export const jobIdSchema = z.strictObject({
     .meta({ description: 'Id of the job.', examples: ['0198f2a4-6c11-7d2e-8a4b-3f5e6d7c8b9a'] }),
 });
 
+/** A filter by state. */
+export const jobStatesInQuery = shownAs(
+  z
+    .string()
+    .transform((text) => text.split(','))
+    .pipe(z.array(z.enum(JOB_STATES))),
+  { type: 'array', items: { type: 'string', enum: [...JOB_STATES] } },
+)
+  .optional()
+  .describe('Only jobs in this state, or in one of several with commas between.');
+
 export const listJobsSchema = z.strictObject({
-  state: shownAs(
-    z
-      .string()
-      .transform((text) => text.split(','))
-      .pipe(z.array(z.enum(JOB_STATES))),
-    { type: 'array', items: { type: 'string', enum: [...JOB_STATES] } },
-  )
-    .optional()
-    .describe('Only jobs in this state, or in one of several with commas between.'),
+  state: jobStatesInQuery,
   type: jobType.optional().describe('Only jobs of this type.'),
   queue: queueName.optional().describe('Only jobs of this queue.'),
   limit: pageLimit,

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { JOB_STATES, ON_LOST } from '#common/domain/job.js';
 import { COUNTED_OUTCOMES } from '#common/domain/outcome.js';
+import { ON_DEPENDENCY_FAILURE } from '#common/domain/workflow.js';
 import { json, nextCursor, time, wholeNumber } from '../http/answer-fields.js';
 import type { View } from '../http/operation.js';
 import { fieldProblemSchema, PROBLEM_KINDS } from '../http/problem.js';
@@ -58,7 +59,7 @@ const job = z.object({
   state: z
     .enum(JOB_STATES)
     .describe(
-      '`blocked` is held for a person, `scheduled` waits until it is due, `queued` for an executor; `succeeded`, `dead`, `cancelled` and `expired` are ends.',
+      '`blocked` waits for other jobs, or is held for a person, `scheduled` waits until it is due, `queued` for an executor; `succeeded`, `dead`, `cancelled` and `expired` are ends.',
     ),
   runAt: time.describe('When it is due, or due again.'),
   createdAt: time,
@@ -71,6 +72,12 @@ const job = z.object({
   executor: z.string().nullable().describe('Id of the executor that runs it, or ran it last.'),
   cancelRequestedAt: time.nullable().describe('When somebody asked for its end while it ran.'),
   uniqueKey: z.string().nullable().describe('At most one unfinished job has this key.'),
+  workflowId: z.uuid().nullable().describe('The workflow it belongs to.'),
+  waitsFor: wholeNumber
+    .nullable()
+    .describe(
+      'How many of the jobs it depends on have yet to end as they should; null when it depends on none.',
+    ),
   result: json.describe('What its handler returned; null until it has succeeded.'),
   error: jobErrorSchema.nullable().describe('What its latest attempt failed of.'),
 });
@@ -94,11 +101,29 @@ const attemptSchema = z
   .meta({ id: 'Attempt', description: 'One try at running a job.' });
 export type AttemptView = View<typeof attemptSchema>;
 
+const parentSchema = z
+  .object({
+    id: z.uuid(),
+    name: z.string().nullable(),
+    state: z.enum(JOB_STATES),
+    onDependencyFailure: z
+      .enum(ON_DEPENDENCY_FAILURE)
+      .describe('What becomes of the job when this one ends without success.'),
+    result: json.describe('What its handler returned; null until it has succeeded.'),
+    omitted: z
+      .boolean()
+      .describe('Whether the result is null only because those of all parents together are too large.'),
+  })
+  .meta({ id: 'Parent', description: 'A job that another one depends on.' });
+
 export const jobWithAttemptsSchema = job
-  .extend({ attempts: z.array(attemptSchema).describe('Every attempt, the first one first.') })
+  .extend({
+    attempts: z.array(attemptSchema).describe('Every attempt, the first one first.'),
+    parents: z.array(parentSchema).describe('The jobs of its workflow that it depends on.'),
+  })
   .meta({ id: 'JobWithAttempts', description: 'A job and every try at running it.' });
 
-const listedJobSchema = job
+export const listedJobSchema = job
   .extend({
     omitted: z
       .array(z.string())

@@ -1,31 +1,9 @@
-/** Workflows as the API shows them. */
+/** What the API shows of workflows. */
 import type { ListedJob } from '#common/database/job.repository.js';
 import type { Dependency, Workflow } from '#common/database/workflow.repository.js';
 import { isEndState, JOB_STATES, type JobState } from '#common/domain/job.js';
-import type { OnDependencyFailure, WorkflowState } from '#common/domain/workflow.js';
-import { presentListedJob, type ListedJobView } from '../jobs/job.presenter.js';
-
-/** How many jobs there are, how many have ended, and how many are in each state. */
-export type ProgressView = Readonly<Record<'total' | 'finished' | 'held' | JobState, number>>;
-
-export interface WorkflowView {
-  readonly id: string;
-  readonly name: string | null;
-  readonly state: WorkflowState;
-  readonly progress: ProgressView;
-  readonly createdAt: string;
-  readonly cancelRequestedAt: string | null;
-  /** When the last of its jobs ended; null while some have not. */
-  readonly finishedAt: string | null;
-}
-
-export interface WorkflowJobView extends ListedJobView {
-  readonly dependsOn: readonly {
-    /** Id of the other job. */
-    readonly job: string;
-    readonly onDependencyFailure: OnDependencyFailure;
-  }[];
-}
+import { presentListedJob } from '../jobs/job.presenter.js';
+import type { WorkflowJobView, WorkflowView } from './workflow.views.js';
 
 export function presentWorkflow(workflow: Workflow): WorkflowView {
   const { counts } = workflow;

@@ -1,12 +1,13 @@
 /** What can be done with workflows, for every door that leads here. */
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
+
 import type { ListedJob } from '#common/database/job.repository.js';
 import { Notifier } from '#common/database/notifications.js';
 import { QueueRepository } from '#common/database/queue.repository.js';
 import { WorkflowRepository, type Dependency, type Workflow } from '#common/database/workflow.repository.js';
 import type { NewWorkflow } from '#common/domain/workflow.js';
+import { newId } from '#common/runtime/new-id.js';
 import { Problem, type FieldProblem } from '../http/problem.js';
 import { checked, invalid } from '../http/validation.js';
 import { giveWay, MAX_ERRORS } from '../jobs/job-batch.service.js';
@@ -52,7 +53,7 @@ export class WorkflowService {
 
     for (const queue of new Set(jobs.map((job) => job.queue))) await this.queues.ensure(queue);
     const workflow: NewWorkflow = {
-      id: uuidv7(),
+      id: newId(),
       name: request.name ?? null,
       // Ids ascend with the order, so that jobs are listed in it, and locked in it.
       jobs: resolved.order.flatMap((place) => jobs[place] ?? []).map(newJob),

@@ -3,14 +3,11 @@ import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res } fro
 import type { FastifyReply } from 'fastify';
 import { WorkflowRepository } from '#common/database/workflow.repository.js';
 import { encodeCursor } from '../http/fields.js';
+import { Operation } from '../http/operation.js';
 import { checked, ValidationPipe } from '../http/validation.js';
 import { idempotencyKeySchema } from '../jobs/job.schemas.js';
-import {
-  presentWorkflow,
-  presentWorkflowJobs,
-  type WorkflowJobView,
-  type WorkflowView,
-} from './workflow.presenter.js';
+import * as operations from './workflow.operations.js';
+import { presentWorkflow, presentWorkflowJobs } from './workflow.presenter.js';
 import {
   createWorkflowSchema,
   getWorkflowSchema,
@@ -22,6 +19,7 @@ import {
   type ListWorkflows,
 } from './workflow.schemas.js';
 import { WorkflowService } from './workflow.service.js';
+import type { WorkflowJobView, WorkflowView } from './workflow.views.js';
 
 const inBody = new ValidationPipe('validation-failed');
 const inUrl = new ValidationPipe('bad-request');
@@ -39,6 +37,7 @@ export class WorkflowsController {
 
   /** 201: all of its jobs are durable. 200: the Idempotency-Key has been used for this very request. 422: none is stored. */
   @Post()
+  @Operation(operations.submitWorkflow)
   async create(
     @Body({ schema: createWorkflowSchema, pipes: [inBody] }) request: CreateWorkflow,
     @Headers('idempotency-key') idempotencyKey: string | undefined,
@@ -52,6 +51,7 @@ export class WorkflowsController {
 
   /** Newest first. */
   @Get()
+  @Operation(operations.listWorkflows)
   async list(
     @Query({ schema: listWorkflowsSchema, pipes: [inUrl] }) { finished, limit, cursor }: ListWorkflows,
   ): Promise<{ workflows: WorkflowView[]; nextCursor: string | null }> {
@@ -66,6 +66,7 @@ export class WorkflowsController {
 
   /** With a page of its jobs, each after those that it depends on. */
   @Get(':id')
+  @Operation(operations.getWorkflow)
   async get(
     @Param({ schema: workflowIdSchema, pipes: [inUrl] }) { id }: Identified,
     @Query({ schema: getWorkflowSchema, pipes: [inUrl] }) query: GetWorkflow,
@@ -81,6 +82,7 @@ export class WorkflowsController {
   /** 200: all of it has ended. 202: some jobs run, and have been asked to end. 409: it was over. */
   @Post(':id/cancel')
   @HttpCode(200)
+  @Operation(operations.cancelWorkflow)
   async cancel(
     @Param({ schema: workflowIdSchema, pipes: [inUrl] }) { id }: Identified,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -93,6 +95,7 @@ export class WorkflowsController {
   /** 200: what did not succeed is tried again. 409: something of it goes on, or all of it succeeded. */
   @Post(':id/retry')
   @HttpCode(200)
+  @Operation(operations.retryWorkflow)
   async retry(
     @Param({ schema: workflowIdSchema, pipes: [inUrl] }) { id }: Identified,
     @Body({ schema: retryWorkflowSchema, pipes: [inBody] }) { attempts }: { attempts: number },
