@@ -19,6 +19,12 @@ import { JobsController } from './jobs/jobs.controller.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
 import { ScheduleService } from './schedules/schedule.service.js';
 import { SchedulesController } from './schedules/schedules.controller.js';
+import { LeaseBatchService } from './workers/lease-batch.service.js';
+import { LeaseDesk } from './workers/lease-desk.js';
+import { LeaseService } from './workers/lease.service.js';
+import { LeasesController } from './workers/leases.controller.js';
+import { WorkerTypes } from './workers/worker-types.js';
+import { WorkerTypesController } from './workers/worker-types.controller.js';
 
 @Module({})
 export class StoreModule implements OnApplicationBootstrap {
@@ -38,6 +44,8 @@ export class StoreModule implements OnApplicationBootstrap {
         SchedulesController,
         DeadLettersController,
         ClusterController,
+        LeasesController,
+        WorkerTypesController,
         HealthController,
         MetricsController,
         OpenApiController,
@@ -47,6 +55,10 @@ export class StoreModule implements OnApplicationBootstrap {
         JobBatchService,
         ScheduleService,
         JobTypes,
+        LeaseDesk,
+        LeaseService,
+        LeaseBatchService,
+        WorkerTypes,
         // ZooKeeper is not among them: without it the store still takes jobs and answers for them.
         readinessChecks(
           (prisma: PrismaService, types: JobTypes) => [

@@ -1,4 +1,4 @@
-/** What request bodies may be beyond JSON of the usual size: a batch of jobs is larger, and may be one JSON text a line. */
+/** What request bodies may be beyond JSON of the usual size: a batch is larger, and one of jobs may be one JSON text a line (NDJSON). */
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
 /** Largest request body, in bytes. */
@@ -6,12 +6,12 @@ export const BODY_LIMIT_BYTES = 256 * 1024;
 /** Largest body of a batch, in bytes. */
 const BATCH_LIMIT_BYTES = 32 * 1024 * 1024;
 
-const BATCHES = '/api/v1/jobs/batch';
+const BATCHES = new Set(['/api/v1/jobs/batch', '/api/v1/leases/batch']);
 
 export function acceptBatches(app: NestFastifyApplication): void {
   const fastify = app.getHttpAdapter().getInstance();
   fastify.addHook('onRoute', (route) => {
-    if (route.url === BATCHES) route.bodyLimit = BATCH_LIMIT_BYTES;
+    if (BATCHES.has(route.url)) route.bodyLimit = BATCH_LIMIT_BYTES;
   });
   // As it is: only the route for batches knows what to do with a text.
   fastify.addContentTypeParser('application/x-ndjson', { parseAs: 'string' }, (_request, body, done) => {

@@ -119,8 +119,8 @@ function isCounted(decision: Decision): boolean {
   return decision.state !== 'scheduled' || decision.counted !== undefined;
 }
 
-/** The eleven arrays that FINISH and RECLAIM share. */
-function finishColumns(ended: readonly EndedAttempt[]): unknown[] {
+/** The eleven arrays that all statements with FINISH in them begin with. */
+export function finishColumns(ended: readonly EndedAttempt[]): unknown[] {
   const json = (value: unknown) => (value === undefined || value === null ? null : JSON.stringify(value));
   const column = <Value>(of: (decision: Decision) => Value) => ended.map(({ decision }) => of(decision));
   const history = (decision: Decision) => (decision.state === 'scheduled' ? decision.counted : undefined);
