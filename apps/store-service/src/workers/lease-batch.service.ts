@@ -30,22 +30,15 @@ export class LeaseBatchService {
    */
   async act(items: readonly unknown[]): Promise<LeaseBatchResult[]> {
     const latest = new Map<string, Promise<Judged>>();
-    const judged = await Promise.all(
-      items.map((item): Promise<Judged> | Judged => {
-        try {
-          const { jobId, action } = readItem(item);
-          const act = () =>
-            this.service.act(jobId, action).catch((failure: unknown): Judged => ({ failure }));
-          // What is said about one job has an order.
-          const before = latest.get(jobId);
-          const result = before === undefined ? act() : before.then(act);
-          latest.set(jobId, result);
-          return result;
-        } catch (failure) {
-          return { failure };
-        }
-      }),
-    );
+    const judge = async (item: unknown): Promise<Judged> => {
+      const { jobId, action } = readItem(item);
+      // What is said about one job has an order.
+      const before = latest.get(jobId);
+      const result = (before ?? Promise.resolve()).then(() => this.service.act(jobId, action)).catch(failed);
+      latest.set(jobId, result);
+      return result;
+    };
+    const judged = await Promise.all(items.map((item) => judge(item).catch(failed)));
     const outage = judged.find(
       (each) => 'failure' in each && each.failure instanceof DatabaseUnavailableError,
     );
@@ -55,6 +48,10 @@ export class LeaseBatchService {
       'failure' in each ? { index, error: describe(each.failure) } : { index, ...each },
     );
   }
+}
+
+function failed(failure: unknown): Judged {
+  return { failure };
 }
 
 /** @throws Problem that names what does not fit */

@@ -163,7 +163,7 @@ function refusal(hold: LeaseHold, job: Job | undefined): Problem {
 /** Says what may become of the job now. */
 function conflict({ state }: Job, what: string): Problem {
   const next: readonly JobState[] = NEXT_STATES[state];
-  const legal = next.length === 0 ? 'nothing follows that' : `only ${next.join(', ')} can follow that`;
+  const legal = next.length === 0 ? 'nothing can follow' : `only ${next.join(', ')} can follow`;
   return new Problem('conflict', `${what} It is ${state}; ${legal}.`, [
     { field: 'state', message: `is ${state}; ${legal}`, allowed: next },
   ]);
