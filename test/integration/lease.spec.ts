@@ -177,6 +177,15 @@ test('workers that lease at the same time share the jobs, and none gets one that
   expect(ids).toHaveLength(40);
 });
 
+test('a job that somebody else is just taking holds nobody up', async () => {
+  const [first, second] = [await submit(), await submit()];
+  await store.prisma.$transaction(async (transaction) => {
+    await transaction.$queryRawUnsafe(`SELECT 1 AS one FROM jobs WHERE id = $1::uuid FOR UPDATE`, first.id);
+    expect((await lease(2)).map(({ id }) => id)).toEqual([second.id]);
+  });
+  expect((await lease(2)).map(({ id }) => id)).toEqual([first.id]);
+});
+
 test('the end of a lease ends the job, once, and only its holder can', async () => {
   const job = await leaseOne();
   const stranger = { ...job, executorId: randomUUID() };
@@ -203,7 +212,10 @@ test('a heartbeat renews the lease and tells of a cancel; that of a lost lease d
   expect(await lostOf(job)).toEqual([]);
   await store.jobs.cancel(job.id);
   expect(await renew(job)).toMatchObject([{ cancelRequested: true }]);
-  expect(await renew({ ...job, executorId: randomUUID() })).toEqual(['stale']);
+  await expire(job);
+  for (const other of [{ executorId: randomUUID() }, { delivery: 2 }, { attempt: 2 }])
+    expect(await renew({ ...job, ...other })).toEqual(['stale']);
+  expect(await lostOf(job)).toHaveLength(1);
   expect(await end(job, decideUnfailed({ kind: 'cancelled' }))).toEqual(['cancelled']);
   expect(await renew(job)).toEqual(['stale']);
 });
