@@ -331,8 +331,8 @@ test('jobs that were stored before change sides with their type, those that have
   expect(await store.claim(leader, { [queue]: 10 })).toEqual([]);
   const [job] = await leases.lease({ types: [ours], queues: null }, open(5));
   expect(job?.id).toBe(waits.id);
-  expect(await types.forgetRemote(ours)).toBe(true);
-  expect(await types.forgetRemote(ours)).toBe(false);
+  expect(await types.forgetRemote(ours)).toEqual({ type: ours, payloadSchema: {}, remote: true });
+  expect(await types.forgetRemote(ours)).toBeUndefined();
   expect(await leases.finish([{ ...holdOf(job as LeasedJob), decision: released, output: [] }])).toEqual([
     'scheduled',
   ]);

@@ -2,20 +2,10 @@
 import { Injectable } from '@nestjs/common';
 import { DatabaseUnavailableError } from '#common/database/database-errors.js';
 import { toProblem } from '../http/problem.filter.js';
-import type { FieldProblem, ProblemKind } from '../http/problem.js';
 import { checked } from '../http/validation.js';
 import { leaseActionSchemas, leaseBatchItemSchema, type LeaseAction } from './lease.schemas.js';
-import { LeaseService, type LeaseAnswer } from './lease.service.js';
-
-/** What became of one call. */
-export type LeaseBatchResult =
-  ({ readonly index: number } & LeaseAnswer) | { readonly index: number; readonly error: LeaseBatchError };
-
-export interface LeaseBatchError {
-  readonly kind: ProblemKind;
-  readonly detail: string;
-  readonly errors: readonly FieldProblem[];
-}
+import { LeaseService } from './lease.service.js';
+import type { LeaseAnswer, LeaseBatchResult } from './lease.views.js';
 
 type Judged = LeaseAnswer | { readonly failure: unknown };
 
@@ -62,7 +52,7 @@ function readItem(item: unknown): { jobId: string; action: LeaseAction } {
   return { jobId, action: { action, ...checkedBody } as LeaseAction };
 }
 
-function describe(failure: unknown): LeaseBatchError {
+function describe(failure: unknown) {
   const { kind, detail, errors } = toProblem(failure);
   return { kind, detail, errors };
 }

@@ -149,8 +149,6 @@ export const leaseBatchItemSchema = z.looseObject({
   jobId: z.uuid('must be a job id (a UUID)'),
 });
 
-export const leasedJobSchema = z.strictObject({ jobId: z.uuid('must be a job id (a UUID)') });
-
 export const announcedTypeSchema = z.strictObject({
   payloadSchema: z
     .record(z.string(), storableJson)
@@ -160,4 +158,6 @@ export const announcedTypeSchema = z.strictObject({
     ),
 });
 
-export const typeNameSchema = z.strictObject({ type: jobType });
+export const typeNameSchema = z.strictObject({
+  name: jobType.meta({ description: 'Name of the type.', examples: ['word-count'] }),
+});

@@ -8,17 +8,9 @@ import { NEXT_STATES, type Job, type JobState, type OutputPiece } from '#common/
 import { decide, decideUnfailed, type Decision, type Outcome } from '#common/domain/outcome.js';
 import { Batcher } from '#common/runtime/batcher.js';
 import { Problem } from '../http/problem.js';
-import type { LeaseAction } from './lease.schemas.js';
-
-/** What became of a worker's call. */
-export interface LeaseAnswer {
-  readonly jobId: string;
-  readonly state: JobState;
-  /** When the lease ends unless it is renewed again; of a heartbeat only. */
-  readonly expiresAt?: string;
-  /** Whether the worker should end the job, and confirm it with `cancelled`; of a heartbeat only. */
-  readonly cancelRequested?: boolean;
-}
+import type { LeaseClaim } from './lease-token.js';
+import type { LeaseAction, LeaseActionBody } from './lease.schemas.js';
+import type { HeartbeatView, LeaseAnswer } from './lease.views.js';
 
 type Pieces = readonly Pick<OutputPiece, 'stream' | 'text'>[];
 type End = Exclude<LeaseAction, { action: 'heartbeat' | 'output' }>;
@@ -59,21 +51,28 @@ export class LeaseService {
    * states that can follow. Problem not-found when there is no such job
    */
   async act(jobId: string, action: LeaseAction): Promise<LeaseAnswer> {
-    const { leaseMs, ...claim } = action.leaseToken;
-    const hold: LeaseHold = { jobId, ...claim };
+    const hold = holdOf(jobId, action.leaseToken);
     switch (action.action) {
-      case 'heartbeat': {
-        const renewed = await this.#renewals.add({ ...hold, leaseMs: action.lease ?? leaseMs });
-        if (renewed === 'stale') throw await this.#refusal(hold);
-        const { leaseUntil, cancelRequested } = renewed;
-        return { jobId, state: 'running', expiresAt: leaseUntil.toISOString(), cancelRequested };
-      }
+      case 'heartbeat':
+        return this.heartbeat(jobId, action);
       case 'output':
         await this.#append(hold, action.output);
         return { jobId, state: 'running' };
       default:
         return this.#end(hold, action);
     }
+  }
+
+  /** Renews the lease. @throws as `act` does */
+  async heartbeat(
+    jobId: string,
+    { leaseToken, lease }: LeaseActionBody<'heartbeat'>,
+  ): Promise<HeartbeatView> {
+    const hold = holdOf(jobId, leaseToken);
+    const renewed = await this.#renewals.add({ ...hold, leaseMs: lease ?? leaseToken.leaseMs });
+    if (renewed === 'stale') throw await this.#refusal(hold);
+    const { leaseUntil, cancelRequested } = renewed;
+    return { jobId, state: 'running', expiresAt: leaseUntil.toISOString(), cancelRequested };
   }
 
   async #append(hold: LeaseHold, pieces: Pieces): Promise<void> {
@@ -134,6 +133,10 @@ export class LeaseService {
   async #refusal(hold: LeaseHold): Promise<Problem> {
     return refusal(hold, await this.#looks.add(hold.jobId));
   }
+}
+
+function holdOf(jobId: string, { executorId, delivery, attempt }: LeaseClaim): LeaseHold {
+  return { jobId, executorId, delivery, attempt };
 }
 
 /** Whether this lease is the last one that the job had. */

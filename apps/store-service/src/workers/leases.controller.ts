@@ -2,33 +2,39 @@
 import { Body, Controller, HttpCode, Param, Post, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { clientGone } from '../http/client-gone.js';
+import { Operation } from '../http/operation.js';
 import { ValidationPipe } from '../http/validation.js';
-import { presentJob, type JobView } from '../jobs/job.presenter.js';
-import { LeaseBatchService, type LeaseBatchResult } from './lease-batch.service.js';
+import { presentJob } from '../jobs/job.presenter.js';
+import { jobIdSchema } from '../jobs/job.schemas.js';
+import { LeaseBatchService } from './lease-batch.service.js';
 import { LeaseDesk } from './lease-desk.js';
+import {
+  cancelled,
+  complete,
+  fail,
+  heartbeat,
+  leaseBatch,
+  leaseJobs,
+  output,
+  release,
+  snooze,
+} from './lease.operations.js';
 import {
   leaseActionSchemas,
   leaseBatchSchema,
-  leasedJobSchema,
   leaseRequestSchema,
   type LeaseActionBody,
   type LeaseRequest,
 } from './lease.schemas.js';
-import { LeaseService, type LeaseAnswer } from './lease.service.js';
+import { LeaseService } from './lease.service.js';
+import type { HeartbeatView, LeaseAnswer, LeaseBatchAnswer, LeasesView } from './lease.views.js';
 import { WorkerTypes } from './worker-types.js';
 
 const inBody = new ValidationPipe('validation-failed');
 const inUrl = new ValidationPipe('bad-request');
 
-interface LeasedJobId {
-  readonly jobId: string;
-}
-
-export interface LeaseView {
-  /** The secret that every further call about this job names. */
-  readonly leaseToken: string;
-  readonly expiresAt: string;
-  readonly job: JobView;
+interface LeasedJob {
+  readonly id: string;
 }
 
 @Controller('api/v1/leases')
@@ -43,10 +49,11 @@ export class LeasesController {
   /** Leases due jobs, most urgent first; waits for the first one as long as asked. None when the time is up. */
   @Post()
   @HttpCode(200)
+  @Operation(leaseJobs)
   async lease(
     @Body({ schema: leaseRequestSchema, pipes: [inBody] }) request: LeaseRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<{ leases: LeaseView[] }> {
+  ): Promise<LeasesView> {
     const gone = clientGone(reply);
     await this.types.checkLeasable(request.types);
     const leases = await this.desk.take(request, gone);
@@ -62,79 +69,87 @@ export class LeasesController {
   /** Up to 1,000 calls at once. 200: each result says what became of its call; those about one job are done in order. */
   @Post('batch')
   @HttpCode(200)
+  @Operation(leaseBatch)
   async batch(
     @Body({ schema: leaseBatchSchema, pipes: [inBody] }) { actions }: { actions: unknown[] },
-  ): Promise<{ results: LeaseBatchResult[] }> {
+  ): Promise<LeaseBatchAnswer> {
     return { results: await this.batches.act(actions) };
   }
 
   /** Renews the lease. The answer says whether somebody wants the job cancelled: end it then, and confirm with `cancelled`. */
-  @Post(':jobId/heartbeat')
+  @Post(':id/heartbeat')
   @HttpCode(200)
+  @Operation(heartbeat)
   heartbeat(
-    @Param({ schema: leasedJobSchema, pipes: [inUrl] }) { jobId }: LeasedJobId,
+    @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: LeasedJob,
     @Body({ schema: leaseActionSchemas.heartbeat, pipes: [inBody] }) body: LeaseActionBody<'heartbeat'>,
-  ): Promise<LeaseAnswer> {
-    return this.service.act(jobId, { action: 'heartbeat', ...body });
+  ): Promise<HeartbeatView> {
+    return this.service.heartbeat(id, body);
   }
 
   /** Appends what the job wrote. Beyond 256 KiB for an attempt only the bytes are counted. */
-  @Post(':jobId/output')
+  @Post(':id/output')
   @HttpCode(200)
+  @Operation(output)
   output(
-    @Param({ schema: leasedJobSchema, pipes: [inUrl] }) { jobId }: LeasedJobId,
+    @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: LeasedJob,
     @Body({ schema: leaseActionSchemas.output, pipes: [inBody] }) body: LeaseActionBody<'output'>,
   ): Promise<LeaseAnswer> {
-    return this.service.act(jobId, { action: 'output', ...body });
+    return this.service.act(id, { action: 'output', ...body });
   }
 
   /** The job has succeeded. Repeated by the same lease it is answered alike. */
-  @Post(':jobId/complete')
+  @Post(':id/complete')
   @HttpCode(200)
+  @Operation(complete)
   complete(
-    @Param({ schema: leasedJobSchema, pipes: [inUrl] }) { jobId }: LeasedJobId,
+    @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: LeasedJob,
     @Body({ schema: leaseActionSchemas.complete, pipes: [inBody] }) body: LeaseActionBody<'complete'>,
   ): Promise<LeaseAnswer> {
-    return this.service.act(jobId, { action: 'complete', ...body });
+    return this.service.act(id, { action: 'complete', ...body });
   }
 
   /** The attempt has failed: the job is tried again by its policy, or dead. */
-  @Post(':jobId/fail')
+  @Post(':id/fail')
   @HttpCode(200)
+  @Operation(fail)
   fail(
-    @Param({ schema: leasedJobSchema, pipes: [inUrl] }) { jobId }: LeasedJobId,
+    @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: LeasedJob,
     @Body({ schema: leaseActionSchemas.fail, pipes: [inBody] }) body: LeaseActionBody<'fail'>,
   ): Promise<LeaseAnswer> {
-    return this.service.act(jobId, { action: 'fail', ...body });
+    return this.service.act(id, { action: 'fail', ...body });
   }
 
   /** The job is to be leased out again later; the attempt is not counted. */
-  @Post(':jobId/snooze')
+  @Post(':id/snooze')
   @HttpCode(200)
+  @Operation(snooze)
   snooze(
-    @Param({ schema: leasedJobSchema, pipes: [inUrl] }) { jobId }: LeasedJobId,
+    @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: LeasedJob,
     @Body({ schema: leaseActionSchemas.snooze, pipes: [inBody] }) body: LeaseActionBody<'snooze'>,
   ): Promise<LeaseAnswer> {
-    return this.service.act(jobId, { action: 'snooze', ...body });
+    return this.service.act(id, { action: 'snooze', ...body });
   }
 
   /** Hands the job back at once; the attempt is not counted. One that is to be cancelled becomes cancelled. */
-  @Post(':jobId/release')
+  @Post(':id/release')
   @HttpCode(200)
+  @Operation(release)
   release(
-    @Param({ schema: leasedJobSchema, pipes: [inUrl] }) { jobId }: LeasedJobId,
+    @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: LeasedJob,
     @Body({ schema: leaseActionSchemas.release, pipes: [inBody] }) body: LeaseActionBody<'release'>,
   ): Promise<LeaseAnswer> {
-    return this.service.act(jobId, { action: 'release', ...body });
+    return this.service.act(id, { action: 'release', ...body });
   }
 
   /** Confirms that the job was ended because its cancel was asked for. 409 when it was not. */
-  @Post(':jobId/cancelled')
+  @Post(':id/cancelled')
   @HttpCode(200)
+  @Operation(cancelled)
   cancelled(
-    @Param({ schema: leasedJobSchema, pipes: [inUrl] }) { jobId }: LeasedJobId,
+    @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: LeasedJob,
     @Body({ schema: leaseActionSchemas.cancelled, pipes: [inBody] }) body: LeaseActionBody<'cancelled'>,
   ): Promise<LeaseAnswer> {
-    return this.service.act(jobId, { action: 'cancelled', ...body });
+    return this.service.act(id, { action: 'cancelled', ...body });
   }
 }

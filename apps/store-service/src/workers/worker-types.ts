@@ -36,11 +36,13 @@ export class WorkerTypes {
     return announced.isNew;
   }
 
-  /** @throws Problem when it is not a type of theirs */
-  async forget(type: string): Promise<void> {
-    if (!(await this.repository.forgetRemote(type)))
+  /** @returns what it was. @throws Problem when it is not a type of theirs */
+  async forget(type: string): Promise<AnnouncedType> {
+    const forgotten = await this.repository.forgetRemote(type);
+    if (forgotten === undefined)
       throw new Problem('not-found', `No type named ${type} has been announced for workers.`);
     await this.#changed();
+    return forgotten;
   }
 
   /** @throws Problem when a type has not been announced, or conflict when executors run it */

@@ -26,9 +26,10 @@ WHERE EXISTS (SELECT 1 FROM before WHERE remote)
 ON CONFLICT (type) DO UPDATE SET payload_schema = excluded.payload_schema, remote = true, updated_at = now()
 RETURNING NOT EXISTS (SELECT 1 FROM before WHERE remote) AS "isNew"`;
 
-/** In: type. Guard: it is theirs. Rows: one, or none. */
+/** In: type. Guard: it is theirs. Rows: what it was, or none. */
 export const FORGET_REMOTE_TYPE = `/* forget_remote_type */
-DELETE FROM job_types WHERE type = $1 AND remote RETURNING type`;
+DELETE FROM job_types WHERE type = $1 AND remote
+RETURNING type, payload_schema AS "payloadSchema", remote`;
 
 /**
  * Who is writing to the table of jobs just now. A statement takes its lock before it looks at anything, so whoever does not

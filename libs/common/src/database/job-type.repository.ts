@@ -64,11 +64,11 @@ export class JobTypeRepository {
     return announced;
   }
 
-  /** Takes the type from the workers; what is unfinished waits for executors from now on. @returns false when it was not theirs */
-  async forgetRemote(type: string): Promise<boolean> {
-    if ((await this.prisma.query<object>(FORGET_REMOTE_TYPE, type)).length === 0) return false;
-    await this.#moveJobs(type, null);
-    return true;
+  /** Takes the type from the workers; what is unfinished waits for executors. @returns what it was; undefined when not theirs */
+  async forgetRemote(type: string): Promise<AnnouncedType | undefined> {
+    const [forgotten] = await this.prisma.query<AnnouncedType>(FORGET_REMOTE_TYPE, type);
+    if (forgotten !== undefined) await this.#moveJobs(type, null);
+    return forgotten;
   }
 
   list(): Promise<AnnouncedType[]> {
