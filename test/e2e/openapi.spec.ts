@@ -43,19 +43,56 @@ async function workflow(cancelled: boolean): Promise<Values> {
   if (cancelled) await api.request('POST', `/api/v1/workflows/${body.id}/cancel`);
   return { id: body.id };
 }
+/** A job that a worker has leased; the examples have another one's id and token. */
+async function leased(): Promise<Values> {
+  const type = uniqueName('type');
+  await api.request('PUT', `/api/v1/types/${type}`, {});
+  const { id } = await api.submit({ type });
+  const { body } = await api.request<{ leases: { leaseToken: string }[] }>('POST', '/api/v1/leases', {
+    types: [type],
+    wait: '5s',
+    worker: 'w',
+  });
+  return { id, leaseToken: body.leases[0]?.leaseToken ?? '' };
+}
+async function type(): Promise<Values> {
+  const name = uniqueName('type');
+  await api.request('PUT', `/api/v1/types/${name}`, {});
+  return { name };
+}
 
 /** What the path of an operation needs, when it is more than a schedule, or a job or workflow that waits. */
 const PREPARED: Readonly<Record<string, () => Promise<Values>>> = {
   getJobOutput: () => job(dead()),
   redriveJob: () => job(dead()),
   retryWorkflow: () => workflow(true),
+  leaseJobs: async () => {
+    await api.request('PUT', '/api/v1/types/word-count', {});
+    return {};
+  },
+  leaseBatch: leased,
+  confirmCancel: async () => {
+    const values = await leased();
+    await api.request('POST', `/api/v1/jobs/${values['id']}/cancel`);
+    return values;
+  },
 };
+
+/** An example's body with the id and the token of what has been prepared, where it needs one. */
+function withPrepared(body: string, { id, leaseToken }: Values): string {
+  if (leaseToken === undefined || id === undefined) return body;
+  return body
+    .replaceAll(/"leaseToken":"[^"]*"/g, `"leaseToken":"${leaseToken}"`)
+    .replaceAll(/"jobId":"[^"]*"/g, `"jobId":"${id}"`);
+}
 
 function prepare(operation: Described): Promise<Values> {
   const prepared = PREPARED[operation.id];
   if (prepared !== undefined) return prepared();
   if (operation.path.includes('/jobs/{id}')) return job(later());
   if (operation.path.includes('/workflows/{id}')) return workflow(false);
+  if (operation.path.includes('/leases/{id}')) return leased();
+  if (operation.path.includes('/types/{name}')) return type();
   if (operation.path.includes('/schedules/{name}')) return schedule();
   if (!operation.path.includes('{')) return Promise.resolve({});
   throw new Error(`PREPARED says nothing of ${operation.id}, whose path has parameters`);
@@ -111,7 +148,13 @@ describe('called with its own example,', () => {
         const example = contentType === undefined ? undefined : operation.bodies[contentType]?.example;
         const body = typeof example === 'string' || example === undefined ? example : JSON.stringify(example);
         const values = await prepare(operation);
-        const status = await send(operation, { values, query: exampleQuery(operation), contentType, body });
+        const sent = body === undefined ? undefined : withPrepared(body, values);
+        const status = await send(operation, {
+          values,
+          query: exampleQuery(operation),
+          contentType,
+          body: sent,
+        });
         expect([contentType, status < 300]).toEqual([contentType, true]);
       }
     },

@@ -78,7 +78,11 @@ export class Heartbeat {
   }
 
   async #register(): Promise<void> {
-    await this.jobTypes.announce(this.handlers.announcement());
+    const leftAlone = await this.jobTypes.announce(this.handlers.announcement());
+    if (leftAlone.length > 0)
+      this.log.warn('job types are run by workers outside, their handlers here get no jobs', {
+        types: leftAlone,
+      });
     const sentAt = process.hrtime.bigint();
     await this.executors.register(this.registration, this.environment.EXECUTOR_LEASE_MS);
     this.leaseClock.renewed(sentAt);

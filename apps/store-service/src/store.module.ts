@@ -21,6 +21,12 @@ import { ScheduleService } from './schedules/schedule.service.js';
 import { SchedulesController } from './schedules/schedules.controller.js';
 import { WorkflowService } from './workflows/workflow.service.js';
 import { WorkflowsController } from './workflows/workflows.controller.js';
+import { LeaseBatchService } from './workers/lease-batch.service.js';
+import { LeaseDesk } from './workers/lease-desk.js';
+import { LeaseService } from './workers/lease.service.js';
+import { LeasesController } from './workers/leases.controller.js';
+import { WorkerTypes } from './workers/worker-types.js';
+import { WorkerTypesController } from './workers/worker-types.controller.js';
 
 @Module({})
 export class StoreModule implements OnApplicationBootstrap {
@@ -41,6 +47,8 @@ export class StoreModule implements OnApplicationBootstrap {
         WorkflowsController,
         DeadLettersController,
         ClusterController,
+        LeasesController,
+        WorkerTypesController,
         HealthController,
         MetricsController,
         OpenApiController,
@@ -51,6 +59,10 @@ export class StoreModule implements OnApplicationBootstrap {
         ScheduleService,
         WorkflowService,
         JobTypes,
+        LeaseDesk,
+        LeaseService,
+        LeaseBatchService,
+        WorkerTypes,
         // ZooKeeper is not among them: without it the store still takes jobs and answers for them.
         readinessChecks(
           (prisma: PrismaService, types: JobTypes) => [

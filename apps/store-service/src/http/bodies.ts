@@ -1,4 +1,4 @@
-/** What request bodies may be beyond JSON of the usual size: a batch or a workflow is larger, and a batch may be one JSON text a line. */
+/** What request bodies may be beyond JSON of the usual size: what holds many jobs is larger, and a batch may be one JSON text a line (NDJSON). */
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
 /** Largest request body, in bytes. */
@@ -7,12 +7,12 @@ export const BODY_LIMIT_BYTES = 256 * 1024;
 const BATCH_LIMIT_BYTES = 32 * 1024 * 1024;
 
 /** Routes that take many jobs at once. */
-const BATCHES: readonly string[] = ['/api/v1/jobs/batch', '/api/v1/workflows'];
+const BATCHES = new Set(['/api/v1/jobs/batch', '/api/v1/workflows', '/api/v1/leases/batch']);
 
 export function acceptBatches(app: NestFastifyApplication): void {
   const fastify = app.getHttpAdapter().getInstance();
   fastify.addHook('onRoute', (route) => {
-    if (BATCHES.includes(route.url)) route.bodyLimit = BATCH_LIMIT_BYTES;
+    if (BATCHES.has(route.url)) route.bodyLimit = BATCH_LIMIT_BYTES;
   });
   // As it is: only the route for batches knows what to do with a text.
   fastify.addContentTypeParser('application/x-ndjson', { parseAs: 'string' }, (_request, body, done) => {

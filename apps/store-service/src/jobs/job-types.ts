@@ -1,6 +1,5 @@
-/** The job types that executors have announced: which exist, and what their payloads must look like. */
+/** The job types that have been announced: which exist, who runs them, and what their payloads must look like. */
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { z } from 'zod';
 import { JobTypeRepository } from '#common/database/job-type.repository.js';
 import { HintListener } from '#common/database/notifications.js';
 import type { Json } from '#common/domain/job.js';
@@ -9,14 +8,17 @@ import type { Logger } from '#common/logging/logger.js';
 import { Alarm } from '#common/runtime/alarm.js';
 import { repeat } from '#common/runtime/repeat.js';
 import { Problem } from '../http/problem.js';
-import { fieldProblems, invalid } from '../http/validation.js';
+import { invalid } from '../http/validation.js';
+import { executorPayloads, workerPayloads, type PayloadCheck } from './payload-schema.js';
 
 const LOOK_EVERY_MS = 5000;
 
 interface CompiledType {
   /** The schema's text, to tell whether it has changed. */
   readonly source: string;
-  readonly payload: z.ZodType;
+  /** Workers outside run it, not executors. */
+  readonly remote: boolean;
+  readonly payload: PayloadCheck;
 }
 
 @Injectable()
@@ -53,9 +55,19 @@ export class JobTypes implements OnApplicationBootstrap, OnApplicationShutdown {
     return [...this.#types.keys()];
   }
 
+  /** The types of which workers outside may lease jobs. */
+  get remote(): string[] {
+    return [...this.#types].filter(([, { remote }]) => remote).map(([type]) => type);
+  }
+
+  /** Looks at once, for a change that somebody here has made or relies on. */
+  async refresh(): Promise<void> {
+    await this.#read();
+  }
+
   /**
    * @param prefix path of the job in the request
-   * @throws Problem when no executor has announced the type, or the payload does not fit it
+   * @throws Problem when nobody has announced the type, or the payload does not fit it
    */
   check(type: string, payload: Json, prefix: readonly string[] = []): void {
     if (this.#types.size === 0) {
@@ -66,25 +78,22 @@ export class JobTypes implements OnApplicationBootstrap, OnApplicationShutdown {
     }
     const known = this.#types.get(type);
     if (known === undefined) {
-      const message = `is not a job type that any executor runs; there are ${this.known.join(', ')}`;
+      const message = `is not a job type that any executor or worker runs; there are ${this.known.join(', ')}`;
       throw invalid('validation-failed', [
         { field: [...prefix, 'type'].join('.'), message, allowed: this.known },
       ]);
     }
-    const parsed = known.payload.safeParse(payload, { reportInput: true });
-    if (!parsed.success)
-      throw invalid('validation-failed', fieldProblems(parsed.error.issues, [...prefix, 'payload']));
+    const problems = known.payload(payload, [...prefix, 'payload']);
+    if (problems.length > 0) throw invalid('validation-failed', problems);
   }
 
   async #read(): Promise<number> {
     const types = new Map<string, CompiledType>();
-    for (const { type, payloadSchema } of await this.repository.list()) {
-      const source = JSON.stringify(payloadSchema);
+    for (const { type, payloadSchema, remote } of await this.repository.list()) {
+      const source = JSON.stringify([remote, payloadSchema]);
       const before = this.#types.get(type);
-      types.set(
-        type,
-        before?.source === source ? before : { source, payload: z.fromJSONSchema(payloadSchema) },
-      );
+      const payload = () => (remote ? workerPayloads : executorPayloads)(payloadSchema);
+      types.set(type, before?.source === source ? before : { source, remote, payload: payload() });
     }
     this.#types = types;
     // Until the first executor has come, look often: somebody is waiting.

@@ -23,6 +23,7 @@ export const EXAMPLE_JOB = {
   timeout: 3_600_000,
   retry: null,
   executor: null,
+  worker: null,
   cancelRequestedAt: null,
   onLost: 'retry',
   uniqueKey: null,

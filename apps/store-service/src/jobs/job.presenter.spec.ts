@@ -29,6 +29,7 @@ function job(changes: Partial<Job> = {}): Job {
     startedAt: null,
     finishedAt: null,
     executorId: null,
+    worker: null,
     cancelRequestedAt: null,
     result: null,
     error: null,

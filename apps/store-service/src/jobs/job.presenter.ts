@@ -28,6 +28,7 @@ export function presentJob(job: Job): JobView {
     timeout: job.timeoutMs,
     retry: job.retry === null ? null : presentRetry(job.retry),
     executor: job.executorId,
+    worker: job.worker,
     cancelRequestedAt: time(job.cancelRequestedAt),
     onLost: job.onLost,
     uniqueKey: job.uniqueKey,

@@ -69,7 +69,11 @@ const job = z.object({
   attempt: wholeNumber.describe(
     'Attempts that were started; one that a shutdown interrupted does not count.',
   ),
-  executor: z.string().nullable().describe('Id of the executor that runs it, or ran it last.'),
+  executor: z.string().nullable().describe('Id of the executor or lease that runs it, or ran it last.'),
+  worker: z
+    .string()
+    .nullable()
+    .describe('What the worker outside that leased it last calls itself; null when executors run it.'),
   cancelRequestedAt: time.nullable().describe('When somebody asked for its end while it ran.'),
   uniqueKey: z.string().nullable().describe('At most one unfinished job has this key.'),
   workflowId: z.uuid().nullable().describe('The workflow it belongs to.'),

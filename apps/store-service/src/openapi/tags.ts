@@ -4,6 +4,7 @@ export const TAGS = {
   Workflows: 'Jobs that are submitted together, of which some wait for others.',
   Schedules: 'Jobs that recur, by cron or at intervals.',
   'Dead letters': 'Jobs whose attempts are used up: look through them, drive them again, delete them.',
+  Workers: 'Programs in any language that run jobs: lease them, keep them alive, say what became of them.',
   Cluster: 'Who is there, who leads, and what the executors do.',
   Service: 'For orchestrators, monitoring and people who read this.',
 } as const;

@@ -11,7 +11,7 @@ import { settledIf, tellChildren, TOLD_STATES } from './dependency-statements.js
 export const JOB_COLUMNS = `id, name, type, queue, state, priority, run_at AS "runAt", delivery, attempt,
   max_attempts AS "maxAttempts", timeout_ms::float8 AS "timeoutMs", retry, payload, created_at AS "createdAt",
   queued_at AS "queuedAt", started_at AS "startedAt", finished_at AS "finishedAt", executor_id AS "executorId",
-  cancel_requested_at AS "cancelRequestedAt", on_lost AS "onLost",
+  worker, cancel_requested_at AS "cancelRequestedAt", on_lost AS "onLost",
   unique_key AS "uniqueKey", workflow_id AS "workflowId", waits_for AS "waitsFor", result, error`;
 
 /** Commits of this statement need not wait for the disk: what a crash of Postgres loses here, the fences heal. */
@@ -21,7 +21,7 @@ export const WITHOUT_FSYNC = `nosync AS MATERIALIZED (SELECT set_config('synchro
  * The job is in this state, said so that Postgres does not estimate how many are. Its statistics lag behind: when they say
  * that hardly any job is running, it reads all jobs to find the few, and compares each with each of a batch.
  */
-const isIn = (state: JobState) => `coalesce(jobs.state = '${state}', false)`;
+export const isIn = (state: JobState) => `coalesce(jobs.state = '${state}', false)`;
 
 /** The columns of new jobs, as parameters $1 to $13 and as a table named n. @param more further columns */
 export const newJobsTable = (more: { arrays: string; names: string } = { arrays: '', names: '' }) =>
@@ -33,15 +33,22 @@ const NEW_JOBS = newJobsTable();
 /** Columns hold milliseconds; rounded up, what is due now would be due a moment later. */
 const THIS_MOMENT = `date_trunc('milliseconds', now())`;
 
+/**
+ * Whether workers outside are to run a job: decided where the job is stored, by whoever stores it. True or null. The types are
+ * looked up once in each statement, however many jobs it stores.
+ */
+export const isRemote = (type: string) =>
+  `CASE WHEN ${type} = ANY (ARRAY(SELECT job_types.type FROM job_types WHERE job_types.remote)) THEN true END`;
+
 /** Due at their run_at, or so many milliseconds from now. @param more further columns, and their values */
 export const storeNewJobs = (
   state: string,
   more: { columns: string; values: string } = { columns: '', values: '' },
 ) => `
-INSERT INTO jobs (id, name, type, queue, state, priority, created_at, run_at, max_attempts, timeout_ms, retry, payload, on_lost, unique_key${more.columns})
+INSERT INTO jobs (id, name, type, queue, state, priority, created_at, run_at, max_attempts, timeout_ms, retry, payload, on_lost, unique_key, remote${more.columns})
 SELECT n.id, n.name, n.type, n.queue, ${state}, n.priority, ${THIS_MOMENT},
        coalesce(n.run_at, ${THIS_MOMENT} + n.delay_ms * interval '1 millisecond'),
-       n.max_attempts, n.timeout_ms, n.retry, n.payload, n.on_lost, n.unique_key${more.values}`;
+       n.max_attempts, n.timeout_ms, n.retry, n.payload, n.on_lost, n.unique_key, ${isRemote('n.type')}${more.values}`;
 const STORE_NEW_JOBS = storeNewJobs(`'scheduled'`);
 
 /** What the database decides about a new job; all else the caller knows. */
@@ -96,7 +103,7 @@ SELECT ${JOB_COLUMNS} FROM jobs
 WHERE unfinished_key = $1 FOR UPDATE`;
 
 /** Priorities are scanned one by one, so that each is one range of the index. */
-const EACH_PRIORITY = `generate_series(${PRIORITY.most}, ${PRIORITY.least}) AS p(priority)`;
+export const EACH_PRIORITY = `generate_series(${PRIORITY.most}, ${PRIORITY.least}) AS p(priority)`;
 
 /**
  * Where to begin to look in one queue and priority: behind what was claimed last, but never less than 200 ms ago, because
@@ -234,7 +241,7 @@ const IS_LAST = `ended.state NOT IN ('scheduled', 'blocked') OR cancel_requested
  * A job whose cancellation was asked for is neither tried again nor held: it becomes cancelled.
  * Rows: id and resulting state of each accepted attempt; then the states that jobs which waited for these came to, without id.
  */
-const FINISH = (standing: string) => `
+export const FINISH = (standing: string) => `
 ended AS (
   SELECT * FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::float8[], $6::bool[], $7::text[],
                        $8::jsonb[], $9::jsonb[], $10::jsonb[], $11::int[])
@@ -249,7 +256,7 @@ accepted AS (
     ${settledIf(IS_LAST)},
     result = ended.result,
     error = CASE WHEN ended.counted THEN coalesce(ended.error, ended.attempt_error) ELSE jobs.error END,
-    deadline = NULL, queued_at = NULL
+    deadline = NULL, lease_until = NULL, queued_at = NULL
   FROM ended${standing}
   WHERE jobs.id = ended.id AND ${isIn('running')} AND jobs.executor_id = ended.executor_id
     AND jobs.delivery = ended.delivery AND jobs.attempt = ended.attempt
@@ -279,15 +286,18 @@ WITH standing AS MATERIALIZED (
 ),${FINISH(', standing')}
 SELECT id, state FROM accepted UNION ALL ${TOLD_STATES}`;
 
+/** Whether somebody still holds a running job j: the worker outside that leased it, or else its executor e. */
+const HOLDER_LIVES = `CASE WHEN j.lease_until IS NULL THEN e.id IS NOT NULL AND e.lease_until > now() ELSE j.lease_until > now() END`;
+
 /**
- * T7, reclaim, first half: running attempts whose executor's lease ran out, whose executor has left, or whose own
- * deadline has passed. In: most rows. Index: jobs_in_flight_idx.
+ * T7, reclaim, first half: running attempts whose executor's lease, or whose own, ran out, whose executor has left, or whose
+ * own deadline has passed. In: most rows. Index: jobs_in_flight_idx.
  */
 export const FIND_LOST_ATTEMPTS = `/* find_lost_attempts */
 SELECT j.id, j.delivery, j.attempt, j.max_attempts AS "maxAttempts", j.retry, j.on_lost AS "onLost", j.executor_id AS "executorId",
-  (e.id IS NOT NULL AND e.lease_until > now()) AS "executorAlive"
+  ${HOLDER_LIVES} AS "executorAlive"
 FROM jobs j LEFT JOIN executors e ON e.id = j.executor_id
-WHERE j.in_flight_since IS NOT NULL AND j.state = 'running' AND (e.id IS NULL OR e.lease_until <= now() OR j.deadline <= now())
+WHERE j.in_flight_since IS NOT NULL AND j.state = 'running' AND (NOT ${HOLDER_LIVES} OR j.deadline <= now())
 LIMIT $1`;
 
 /**

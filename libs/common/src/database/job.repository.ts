@@ -103,6 +103,7 @@ export function storedJob(job: NewJob, { runAt, createdAt }: NewJobTimes): Job {
     startedAt: null,
     finishedAt: null,
     executorId: null,
+    worker: null,
     cancelRequestedAt: null,
     result: null,
     error: null,

@@ -123,8 +123,7 @@ export class RunRepository {
     const states = new Map<string, JobState>();
     for (const { id, state } of rows) {
       if (id !== null) states.set(id, state);
-      else if (state === 'scheduled') this.notifier.send('work');
-      else if (state === 'cancelled') this.notifier.send('workflows');
+      else sendChildHint(this.notifier, state);
     }
     return states;
   }
@@ -135,12 +134,18 @@ export class RunRepository {
   }
 }
 
+/** Jobs that waited for others have come to this state: the leader goes on with them. */
+export function sendChildHint(notifier: Notifier, state: JobState): void {
+  if (state === 'scheduled') notifier.send('work');
+  else if (state === 'cancelled') notifier.send('workflows');
+}
+
 function isCounted(decision: Decision): boolean {
   return decision.state !== 'scheduled' || decision.counted !== undefined;
 }
 
-/** The eleven arrays that FINISH and RECLAIM share. */
-function finishColumns(ended: readonly EndedAttempt[]): unknown[] {
+/** The eleven arrays that all statements with FINISH in them begin with. */
+export function finishColumns(ended: readonly EndedAttempt[]): unknown[] {
   const json = (value: unknown) => (value === undefined || value === null ? null : JSON.stringify(value));
   const column = <Value>(of: (decision: Decision) => Value) => ended.map(({ decision }) => of(decision));
   const history = (decision: Decision) => (decision.state === 'scheduled' ? decision.counted : undefined);

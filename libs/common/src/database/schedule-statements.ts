@@ -3,6 +3,8 @@
  * leader fenced by its epoch.
  */
 
+import { isRemote } from './job-statements.js';
+
 /** What a schedule's row looks like to the repository. */
 export const SCHEDULE_COLUMNS = `id, name, definition, paused, next_due_at AS "nextDueAt",
   waiting_due_at AS "waitingDueAt", fired_count AS "firedCount", version, created_at AS "createdAt",
@@ -46,8 +48,8 @@ const FROM_TEMPLATE = `
   coalesce(s.definition #>> '{job,name}', s.name), s.definition #>> '{job,type}', s.definition #>> '{job,queue}', 'scheduled',
   (s.definition #>> '{job,priority}')::smallint, (s.definition #>> '{job,maxAttempts}')::int,
   (s.definition #>> '{job,timeoutMs}')::bigint, nullif(s.definition #> '{job,retry}', 'null'),
-  s.definition #> '{job,payload}', s.definition #>> '{job,onLost}'`;
-const TEMPLATE_COLUMNS = `name, type, queue, state, priority, max_attempts, timeout_ms, retry, payload, on_lost`;
+  s.definition #> '{job,payload}', s.definition #>> '{job,onLost}', ${isRemote("s.definition #>> '{job,type}'")}`;
+const TEMPLATE_COLUMNS = `name, type, queue, state, priority, max_attempts, timeout_ms, retry, payload, on_lost, remote`;
 
 /**
  * Fire, second half: three statements in one transaction. (In one statement each step would join with the rows of another

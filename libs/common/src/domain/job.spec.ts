@@ -26,8 +26,8 @@ test('every state can be reached from blocked, and an end state can be reached f
   for (const state of JOB_STATES) expect([...reachableFrom(state)].some(isEndState)).toBe(true);
 });
 
-test('a job runs only after it was queued, so no start goes past the hand-over', () => {
-  expect(JOB_STATES.filter((state) => canFollow(state, 'running'))).toEqual(['queued']);
+test('a job runs only after it was queued for an executor, or is leased by a worker when it is due', () => {
+  expect(JOB_STATES.filter((state) => canFollow(state, 'running'))).toEqual(['scheduled', 'queued']);
 });
 
 test('a job succeeds only from running', () => {

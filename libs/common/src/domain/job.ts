@@ -14,10 +14,13 @@ export const JOB_STATES = [
 
 export type JobState = (typeof JOB_STATES)[number];
 
-/** The legal transitions. Every UPDATE of a state names the state it leaves; this table says which may follow. */
+/**
+ * The legal transitions. Every UPDATE of a state names the state it leaves; this table says which may follow. What executors
+ * run goes through `queued`; a worker outside leases a job straight from `scheduled`.
+ */
 export const NEXT_STATES = {
   blocked: ['scheduled', 'cancelled'],
-  scheduled: ['queued', 'cancelled', 'expired'],
+  scheduled: ['queued', 'running', 'cancelled', 'expired'],
   queued: ['running', 'scheduled', 'cancelled', 'expired'],
   running: ['succeeded', 'scheduled', 'dead', 'cancelled', 'blocked'],
   succeeded: [],
@@ -104,6 +107,8 @@ export interface Job extends Omit<NewJob, 'runAt' | 'delayMs'> {
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
   readonly executorId: string | null;
+  /** What the worker outside that leased it last calls itself; null for a job that executors run. */
+  readonly worker: string | null;
   readonly cancelRequestedAt: Date | null;
   readonly result: Json;
   readonly error: JobError | null;

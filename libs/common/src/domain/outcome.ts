@@ -26,6 +26,12 @@ export type Outcome =
 export const COUNTED_OUTCOMES = ['failed', 'timed_out', 'lost'] as const;
 export type CountedOutcome = (typeof COUNTED_OUTCOMES)[number];
 
+/** An outcome that leads to the same state whatever the job's attempts and policies are. */
+export type Unfailed = Extract<
+  Outcome,
+  { readonly kind: 'succeeded' | 'snoozed' | 'interrupted' | 'cancelled' }
+>;
+
 export type Decision =
   | { readonly state: 'succeeded'; readonly result: Json }
   | {
@@ -47,8 +53,8 @@ export interface Attempted {
   readonly onLost: OnLost;
 }
 
-/** @param random a number in [0, 1), for the jitter of the wait */
-export function decide(job: Attempted, outcome: Outcome, random: number): Decision {
+/** What an attempt leads to that did not fail: for those who do not know the job, `decide` for all others. */
+export function decideUnfailed(outcome: Unfailed): Decision {
   switch (outcome.kind) {
     case 'succeeded':
       return { state: 'succeeded', result: outcome.result };
@@ -58,6 +64,19 @@ export function decide(job: Attempted, outcome: Outcome, random: number): Decisi
       return { state: 'scheduled', delayMs: 0 };
     case 'cancelled':
       return { state: 'cancelled' };
+    default:
+      throw new Error(`unknown outcome ${String(outcome satisfies never)}`);
+  }
+}
+
+/** @param random a number in [0, 1), for the jitter of the wait */
+export function decide(job: Attempted, outcome: Outcome, random: number): Decision {
+  switch (outcome.kind) {
+    case 'succeeded':
+    case 'snoozed':
+    case 'interrupted':
+    case 'cancelled':
+      return decideUnfailed(outcome);
     case 'failed':
     case 'timed_out':
     case 'lost': {
