@@ -224,6 +224,16 @@ describe('a person re-drives', () => {
     expect(await join.job('c')).toMatchObject({ state: 'scheduled', waitsFor: 0 });
   });
 
+  test('a job whose end was counted already: its second end is not counted again', async () => {
+    const join = await world.make({ a: '', b: '', c: 'a!run b' });
+    await join.start();
+    await join.finish({ a: died });
+    await letters.redrive(join.idOf('a'), 1);
+    expect(await join.start()).toEqual(['a']);
+    await join.finish({ a: succeeded() });
+    expect(await join.job('c')).toMatchObject({ state: 'blocked', waitsFor: 1 });
+  });
+
   test('not a job that merely waits', async () => {
     const pair = await world.make({ a: '', b: 'a' });
     expect(await letters.redrive(pair.idOf('b'), 1)).toBe(false);
