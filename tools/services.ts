@@ -18,6 +18,8 @@ export interface ServiceOptions {
   readonly id: string;
   /** Where it serves HTTP; a scheduler or an executor only its health. */
   readonly port: number;
+  /** Where a store serves gRPC; any free port unless given. */
+  readonly grpcPort?: number;
   /** Its whole environment, except for its id and port. */
   readonly env: Readonly<Record<string, string>>;
   /** Standard output and error are appended to this file. */
@@ -50,12 +52,13 @@ const LOG_TAIL_LINES = 15;
 const NODE_FLAGS = ['--enable-source-maps', '--max-semi-space-size=64'];
 
 /** Returns at once, so that the process can be recorded before anything else happens. */
-export function launchService({ kind, id, port, env, logFile, detached }: ServiceOptions): LaunchedService {
+export function launchService(options: ServiceOptions): LaunchedService {
+  const { kind, id, port, grpcPort = 0, env, logFile, detached } = options;
   const entry = join(ROOT, 'dist', 'apps', `${kind}-service`, 'src', 'main.js');
   const log = openSync(logFile, 'a');
   const child = spawn(process.execPath, [...NODE_FLAGS, entry], {
     cwd: ROOT,
-    env: { ...env, INSTANCE_ID: id, [PORT_SETTINGS[kind]]: String(port) },
+    env: { ...env, INSTANCE_ID: id, [PORT_SETTINGS[kind]]: String(port), SERVER_PORT: String(grpcPort) },
     stdio: ['ignore', log, log],
     detached,
   });
