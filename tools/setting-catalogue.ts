@@ -54,7 +54,7 @@ const CONTAINERS: readonly Setting[] = [
   inContainers(
     'ZOOKEEPER_CLIENT_PORT',
     '2181',
-    'Loopback port on which ZooKeeper is published. Redis and the store are published on REDIS_PORT and STORE_SERVICE_PORT.',
+    'Loopback port on which ZooKeeper is published. Redis and the store are published on REDIS_PORT, STORE_SERVICE_PORT and SERVER_PORT.',
   ),
   inContainers('ZOOKEEPER_PORT', undefined, 'Another name for ZOOKEEPER_CLIENT_PORT, which it goes before.'),
   inContainers('ZOOKEEPER_TICK_TIME', '500', "ZooKeeper's tick, in milliseconds; sessions expire on a tick."),

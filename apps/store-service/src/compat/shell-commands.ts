@@ -20,7 +20,7 @@ export interface ShellCommand {
   /** Empty is none. */
   readonly name?: string;
   /** When it is due; now unless given. */
-  readonly runAt?: string | number;
+  readonly runAt?: string;
   /** An id of the client's own; empty is none. */
   readonly ownId?: string;
 }

@@ -32,7 +32,7 @@ const MAX_VIOLATIONS_BYTES = 2500;
 export interface StatusMessage {
   readonly code: status;
   readonly message: string;
-  readonly details: readonly { readonly typeUrl: string; readonly value: Uint8Array }[];
+  readonly details: readonly { readonly type_url: string; readonly value: Uint8Array }[];
 }
 
 /** What grpc-js ends a call with. */
@@ -92,8 +92,8 @@ function cut(text: string, longest: number): string {
   return (text.length > longest ? `${text.slice(0, longest - 1)}…` : text).toWellFormed();
 }
 
-function anyOf(type: string, message: object): { typeUrl: string; value: Uint8Array } {
-  return { typeUrl: `type.googleapis.com/${type}`, value: messageType(type).serialize(message) };
+function anyOf(type: string, message: object): { type_url: string; value: Uint8Array } {
+  return { type_url: `type.googleapis.com/${type}`, value: messageType(type).serialize(message) };
 }
 
 function messageType(name: string): MessageTypeDefinition<object, object> {

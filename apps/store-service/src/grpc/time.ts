@@ -1,6 +1,4 @@
 /** Points in time and durations as google.protobuf.Timestamp and Duration carry them. */
-import { z } from 'zod';
-
 /** A Timestamp or a Duration; a part that is 0 may be absent. */
 export interface SecondsMessage {
   readonly seconds?: number;
@@ -21,9 +19,9 @@ export function timestampOf(date: Date): SecondsMessage {
   return secondsOf(date.getTime());
 }
 
-/** As REST takes it. A moment that JavaScript cannot express stays a number, and is refused as what is no time. */
-export function isoOf(timestamp: SecondsMessage): string | number {
+/** As REST takes it. What JavaScript cannot express is left as a number in text, to be refused as what is no time. */
+export function isoOf(timestamp: SecondsMessage): string {
   const milliseconds = Math.floor(millisecondsOf(timestamp));
   const date = new Date(milliseconds);
-  return z.date().safeParse(date).success ? date.toISOString() : milliseconds;
+  return Number.isNaN(date.getTime()) ? String(milliseconds) : date.toISOString();
 }
