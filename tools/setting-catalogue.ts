@@ -74,6 +74,27 @@ const COMMAND_LINE: readonly Setting[] = [
     secret: false,
     readBy: ['triumvir'],
   },
+  grpcClient('SERVERS', 'localhost:50051', 'host:port,… of stores that take jobs over gRPC in turn.'),
+  grpcClient('SUBMIT_SERVER', undefined, 'host:port of the one store that takes all jobs.'),
+  grpcClient('STATUS_SERVERS', undefined, 'host:port,… of stores that are asked what became of them.'),
+  {
+    name: 'WEBUI_ADDR',
+    description:
+      'Where the page to run commands from is, :port or host:port; loopback without a host. make start serves it when this is set.',
+    defaultValue: ':8080',
+    required: false,
+    secret: false,
+    readBy: ['make start', 'triumvir-webui'],
+  },
+  {
+    name: 'BASE_PORT',
+    description:
+      'gRPC port of the first store that make starts; the others have the ports after it. Goes before SERVER_PORT.',
+    defaultValue: '50051',
+    required: false,
+    secret: false,
+    readBy: ['make start'],
+  },
 ];
 
 export const SETTING_GROUPS: readonly SettingGroup[] = [
@@ -142,6 +163,10 @@ function ownServer(name: string, defaultValue: string, description: string): Set
 function ownSecret(name: string, description: string): Setting {
   const readBy = ['make start', 'containers', ...readersOf(name)];
   return { name, description, defaultValue: undefined, required: false, secret: true, readBy };
+}
+
+function grpcClient(name: string, defaultValue: string | undefined, description: string): Setting {
+  return { name, description, defaultValue, required: false, secret: false, readBy: ['triumvir-client'] };
 }
 
 function inContainers(name: string, defaultValue: string | undefined, description: string): Setting {

@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { loadProtos, serviceOf } from '#common/grpc/protos.js';
 import { unary, type GrpcService } from '../grpc/calls.js';
+import { idempotencyKeyOf } from '../grpc/idempotency-key.js';
 import { ShellCommands } from './shell-commands.js';
 
 export const COORDINATOR_PROTO = 'grpcapi.proto';
@@ -13,8 +14,13 @@ export class CoordinatorGrpcService {
     name: NAME,
     definition: serviceOf(loadProtos(COORDINATOR_PROTO), NAME),
     methods: {
-      SubmitTask: unary(async ({ data: command = '' }: { readonly data?: string }) => {
-        const { id } = await this.commands.submit(NAME, { command }, { 'payload.command': 'data' });
+      SubmitTask: unary(async ({ data: command = '' }: { readonly data?: string }, { metadata }) => {
+        const idempotencyKey = idempotencyKeyOf(metadata);
+        const { id } = await this.commands.submit(
+          NAME,
+          { command, idempotencyKey },
+          { 'payload.command': 'data' },
+        );
         return { message: 'Task submitted successfully', taskId: id };
       }),
     },

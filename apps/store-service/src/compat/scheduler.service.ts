@@ -2,7 +2,8 @@
 import { Injectable } from '@nestjs/common';
 import type { Job, JobState } from '#common/domain/job.js';
 import { loadProtos, serviceOf } from '#common/grpc/protos.js';
-import { unary, type GrpcService } from '../grpc/calls.js';
+import { unary, type Call, type GrpcService } from '../grpc/calls.js';
+import { idempotencyKeyOf } from '../grpc/idempotency-key.js';
 import { isoOf } from '../grpc/time.js';
 import { ShellCommands } from './shell-commands.js';
 
@@ -44,7 +45,7 @@ export class SchedulerGrpcServices {
       name: JOBS,
       definition: serviceOf(PROTOS, JOBS),
       methods: {
-        SubmitJob: unary((request: JobMessage) => this.#submitJob(request)),
+        SubmitJob: unary((request: JobMessage, call) => this.#submitJob(request, call)),
         GetJobStatus: unary((request: IdMessage) => this.#jobStatus(request)),
       },
     },
@@ -52,7 +53,7 @@ export class SchedulerGrpcServices {
       name: TASKS,
       definition: serviceOf(PROTOS, TASKS),
       methods: {
-        SubmitTask: unary((request: TaskMessage) => this.#submitTask(request)),
+        SubmitTask: unary((request: TaskMessage, call) => this.#submitTask(request, call)),
         GetTaskStatus: unary((request: IdMessage) => this.#taskStatus(request)),
       },
     },
@@ -60,9 +61,10 @@ export class SchedulerGrpcServices {
 
   constructor(private readonly commands: ShellCommands) {}
 
-  async #submitJob({ id: ownId = '', command = '' }: JobMessage): Promise<object> {
+  async #submitJob({ id: ownId = '', command = '' }: JobMessage, { metadata }: Call): Promise<object> {
+    const idempotencyKey = idempotencyKeyOf(metadata);
     const fields = { 'payload.command': 'command' };
-    const { job, id } = await this.commands.submit(JOBS, { command, ownId }, fields);
+    const { job, id } = await this.commands.submit(JOBS, { command, ownId, idempotencyKey }, fields);
     return { jobId: id, success: true, message: `Job submitted successfully, as ${job.id}` };
   }
 
@@ -77,15 +79,18 @@ export class SchedulerGrpcServices {
     };
   }
 
-  async #submitTask({
-    id: ownId = '',
-    name = '',
-    command = '',
-    scheduleTime = 0,
-  }: TaskMessage): Promise<object> {
+  async #submitTask(
+    { id: ownId = '', name = '', command = '', scheduleTime = 0 }: TaskMessage,
+    { metadata }: Call,
+  ): Promise<object> {
+    const idempotencyKey = idempotencyKeyOf(metadata);
     const due = scheduleTime === 0 ? {} : { runAt: isoOf({ seconds: scheduleTime }) };
     const fields = { 'payload.command': 'command', runAt: 'schedule_time' };
-    const { job, id } = await this.commands.submit(TASKS, { command, name, ownId, ...due }, fields);
+    const { job, id } = await this.commands.submit(
+      TASKS,
+      { command, name, ownId, idempotencyKey, ...due },
+      fields,
+    );
     return { taskId: id, success: true, message: `Task submitted successfully, as ${job.id}` };
   }
 

@@ -21,8 +21,9 @@ export interface ShellCommand {
   readonly name?: string;
   /** When it is due; now unless given. */
   readonly runAt?: string;
-  /** An id of the client's own; empty is none. */
+  /** An id of the client's own; empty is none. Like an idempotency key, it makes a repetition harmless. */
   readonly ownId?: string;
+  readonly idempotencyKey?: string | undefined;
 }
 
 /** What the other system calls our fields, by ours. */
@@ -39,7 +40,7 @@ export class ShellCommands {
    */
   async submit(
     system: string,
-    { command, name = '', runAt, ownId = '' }: ShellCommand,
+    { command, name = '', runAt, ownId = '', idempotencyKey }: ShellCommand,
     fields: FieldNames,
   ): Promise<{ job: Job; id: string }> {
     const body = {
@@ -55,10 +56,10 @@ export class ShellCommands {
       if (command.trim() === '')
         throw invalid('validation-failed', [{ field: 'payload.command', message: 'must not be empty' }]);
       const request = checked(createJobSchema, body, 'validation-failed');
-      const { job } = await this.jobs.submit(request, ownId === '' ? undefined : keyOf(system, ownId));
+      const { job } = await this.jobs.submit(request, ownId === '' ? idempotencyKey : keyOf(system, ownId));
       return { job, id: ownId === '' ? job.id : ownId };
     } catch (error) {
-      throw error instanceof Problem ? inTheirWords(error, fields) : error;
+      throw error instanceof Problem ? inTheirWords(error, fields, ownId) : error;
     }
   }
 
@@ -86,8 +87,8 @@ function keyOf(system: string, ownId: string): string {
   return `${system}:${createHash('sha256').update(ownId).digest('base64url')}`;
 }
 
-function inTheirWords({ kind, detail, errors }: Problem, fields: FieldNames): Problem {
-  if (errors.some(({ field }) => field === 'Idempotency-Key')) {
+function inTheirWords({ kind, detail, errors }: Problem, fields: FieldNames, ownId: string): Problem {
+  if (ownId !== '' && errors.some(({ field }) => field === 'Idempotency-Key')) {
     const message = 'stands for another command already';
     return new Problem('conflict', `id: ${message}`, [{ field: 'id', message }]);
   }
