@@ -4,7 +4,12 @@ import { UsageError } from '../exit-codes.js';
 /** Names of flags, and whether each is a switch. */
 export type FlagTable = Readonly<Record<string, 'text' | 'switch'>>;
 
-const SWITCH_VALUES: Readonly<Record<string, boolean>> = { true: true, '1': true, false: false, '0': false };
+const SWITCH_VALUES: ReadonlyMap<string, boolean> = new Map([
+  ['true', true],
+  ['1', true],
+  ['false', false],
+  ['0', false],
+]);
 
 /** The flags that were given. @throws UsageError naming the argument that is wrong, and what there is */
 export function parseFlags<Table extends FlagTable>(
@@ -15,13 +20,13 @@ export function parseFlags<Table extends FlagTable>(
   const rest = args.values();
   for (const argument of rest) {
     const [, name, value] = /^--?([a-z][a-z-]*)(?:=([\s\S]*))?$/.exec(argument) ?? [];
-    const kind = name === undefined ? undefined : table[name];
+    const kind = name === undefined || !Object.hasOwn(table, name) ? undefined : table[name];
     if (name === undefined || kind === undefined) {
       const known = Object.keys(table).map((flag) => `-${flag}`);
       throw new UsageError(`${argument} is no flag; there are ${known.join(', ')}`);
     }
     if (kind === 'switch') {
-      const on = SWITCH_VALUES[value ?? 'true'];
+      const on = SWITCH_VALUES.get(value ?? 'true');
       if (on === undefined) throw new UsageError(`-${name}=${value} is wrong: it must be true or false`);
       given[name] = on;
     } else {

@@ -31,16 +31,17 @@ export async function followCommand(command: string, turn: number, following: Fo
   const { choice, serverAt, signal, onSubmitted, onStatus } = following;
   // A submission that is repeated because its answer was lost makes no second job.
   const key = randomUUID();
-  const submitted = await untilAnswered(choice.submitTo, turn, signal, async (address) => ({
+  const submitted = await untilAnswered({ servers: choice.submitTo, turn, signal }, async (address) => ({
     id: await serverAt(address).submit(command, key),
     address,
   }));
   onSubmitted(submitted.id, submitted.address);
 
-  const askable = choice.statusOf(submitted.address);
+  const servers = choice.statusOf(submitted.address);
   let last: string | undefined;
   for (let look = turn; ; look += 1) {
-    const answer = await untilAnswered(askable, look, signal, async (address) => ({
+    const asked = { servers, lastResort: submitted.address, turn: look, signal };
+    const answer = await untilAnswered(asked, async (address) => ({
       ...(await serverAt(address).status(submitted.id)),
       address,
     }));
@@ -52,23 +53,31 @@ export async function followCommand(command: string, turn: number, following: Fo
   }
 }
 
+interface Asked {
+  readonly servers: readonly string[];
+  /** Asked too when the server whose turn it is does not answer. */
+  readonly lastResort?: string;
+  readonly turn: number;
+  readonly signal: AbortSignal;
+}
+
 /** Asks one server after the other, beginning with the one whose turn it is, until one answers. */
 async function untilAnswered<Answer>(
-  servers: readonly string[],
-  turn: number,
-  signal: AbortSignal,
+  { servers, lastResort, turn, signal }: Asked,
   ask: (address: string) => Promise<Answer>,
 ): Promise<Answer> {
   const deadline = Date.now() + PATIENCE_MS;
+  let askable = servers;
   for (let attempt = turn; ; attempt += 1) {
     try {
-      return await ask(servers[attempt % servers.length] ?? '');
+      return await ask(askable[attempt % askable.length] ?? '');
     } catch (error) {
       if (!isOutage(error)) throw error;
       if (Date.now() > deadline)
-        throw new NoServerError(`no answer from ${servers.join(', ')} for ${PATIENCE_MS / 1000} s`, {
+        throw new NoServerError(`no answer from ${askable.join(', ')} for ${PATIENCE_MS / 1000} s`, {
           cause: error,
         });
+      askable = lastResort === undefined ? servers : [...new Set([...servers, lastResort])];
       await pause(ASK_EVERY_MS, signal);
     }
   }

@@ -21,7 +21,7 @@ export interface ServerChoice {
 
 /**
  * Jobs go to the submit server, or to all servers in turn. What became of them the status servers tell, or all servers
- * but the one that took the job.
+ * but the one that took the job, as long as one of them answers.
  * @throws UsageError when an address is none
  */
 export function chooseServers({ servers, submitServer, statusServers }: ServerSettings): ServerChoice {
