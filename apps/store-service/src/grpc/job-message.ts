@@ -1,8 +1,9 @@
 /** Jobs as messages of triumvir.v1. */
 import type { EarlierAttempt } from '#common/database/job.repository.js';
-import type { Job, JobError, JobState, OnLost } from '#common/domain/job.js';
+import type { Job, JobState, OnLost } from '#common/domain/job.js';
 import type { RetryPolicy } from '#common/domain/retry-policy.js';
 import { presentAttempts } from '../jobs/job.presenter.js';
+import type { AttemptView } from '../jobs/job.views.js';
 import type { RetryMessage } from './new-job.js';
 import { fitsMessage, structOf, valueOf } from './struct.js';
 import { secondsOf, timestampOf, type SecondsMessage } from './time.js';
@@ -36,6 +37,8 @@ export function jobMessage(job: Job): object {
     uniqueKey: job.uniqueKey ?? '',
     result: omitted.includes('result') ? undefined : valueOf(job.result),
     error: errorMessage(job.error),
+    workflowId: job.workflowId ?? '',
+    waitsFor: job.waitsFor ?? undefined,
     omitted,
   };
 }
@@ -55,7 +58,7 @@ function timestamp(date: Date | null): SecondsMessage | undefined {
   return date === null ? undefined : timestampOf(date);
 }
 
-function errorMessage(error: JobError | null): object | undefined {
+function errorMessage(error: AttemptView['error']): object | undefined {
   if (error === null) return undefined;
   const { name, message, details = {} } = error;
   return { name, message, details: fitsMessage(details, 1) ? structOf(details) : {} };

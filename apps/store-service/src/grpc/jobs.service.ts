@@ -4,7 +4,7 @@ import { loadProtos, serviceOf } from '#common/grpc/protos.js';
 import { BATCH_LIMIT_BYTES } from '../http/bodies.js';
 import { Problem } from '../http/problem.js';
 import { checked } from '../http/validation.js';
-import { batchBodySchema } from '../jobs/job-batch.controller.js';
+import { batchBodySchema } from '../jobs/job-batch.schemas.js';
 import { JobBatchService, type BatchResult } from '../jobs/job-batch.service.js';
 import { createJobSchema, jobIdSchema } from '../jobs/job.schemas.js';
 import { JobService } from '../jobs/job.service.js';
@@ -70,7 +70,7 @@ export class JobsGrpcService {
   }
 
   async #get(request: JobIdMessage): Promise<object> {
-    const { job, earlier } = await this.jobs.getWithAttempts(idOf(request));
+    const { job, earlier } = await this.jobs.getWithHistory(idOf(request));
     return jobMessageWithAttempts(job, earlier);
   }
 

@@ -41,6 +41,8 @@ const job: Job = {
   cancelRequestedAt: null,
   result: null,
   error: null,
+  workflowId: null,
+  waitsFor: null,
 };
 
 const throughTheWire = (given: object) => message('Job').deserialize(message('Job').serialize(given));
