@@ -20,6 +20,8 @@ import { endAll } from '#tools/ending.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 const SERVICE = ownProtos('triumvir/v1/jobs.proto')['triumvir.v1.JobService'] as ServiceDefinition;
+/** Generous: other tests start processes at the same time. */
+const READY_WITHIN_MS = 60_000;
 const UNKNOWN_ID = '0198f2a4-0000-7000-8000-000000000000';
 
 let cluster: Cluster;
@@ -342,7 +344,7 @@ describe('a store of its own', () => {
     url.port = String(proxy.port);
     const grpcPort = await freePort();
     const store = await launch({ DATABASE_URL: url.href }, grpcPort);
-    await waitUntilReady([store]);
+    await waitUntilReady([store], READY_WITHIN_MS);
     const client = new GrpcClient(`127.0.0.1:${grpcPort}`, SERVICE);
     proxy.refuse();
     const failure = await refusal(client.call('SubmitJob', { job: command('true') }));
@@ -358,7 +360,7 @@ describe('a store of its own', () => {
     const { id } = await submit(command('true', { delay: { seconds: 3600 } }));
     const grpcPort = await freePort();
     const store = await launch({}, grpcPort);
-    await waitUntilReady([store]);
+    await waitUntilReady([store], READY_WITHIN_MS);
     const client = new GrpcClient(`127.0.0.1:${grpcPort}`, SERVICE);
     const watch = client.stream('WatchJob', { id });
     await watch.next();
@@ -372,7 +374,7 @@ describe('a store of its own', () => {
 
   test('does not start when its gRPC port is taken, and says which setting is about it', async () => {
     const store = await launch({}, Number(cluster.grpcAddress.split(':')[1]));
-    await expect(waitUntilReady([store])).rejects.toThrow('ended');
+    await expect(waitUntilReady([store], READY_WITHIN_MS)).rejects.toThrow('ended');
     const log = await readFile(store.logFile, 'utf8');
     expect(log).toContain(`gRPC cannot listen on ${cluster.grpcAddress}: the port is in use. SERVER_PORT`);
   });
