@@ -26,6 +26,7 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY prisma prisma
+COPY proto proto
 # So that `docker compose exec store-service triumvir list` works.
 RUN chmod +x dist/apps/cli/src/main.js && ln -s /app/dist/apps/cli/src/main.js /usr/local/bin/triumvir
 # Everything above belongs to root: neither a service nor a job can change the code that runs.

@@ -11,6 +11,12 @@ SCHEDULER_COUNT ?= 2
 EXECUTOR_COUNT ?= $(if $(WORKER_COUNT),$(WORKER_COUNT),2)
 export STORE_COUNT SCHEDULER_COUNT EXECUTOR_COUNT
 
+# A shell command is no place for make to look for variables of its own.
+ifdef CMD
+override CMD := $(value CMD)
+export CMD
+endif
+
 PACKAGES := node_modules/.package-lock.json
 BUILT := dist/.built
 DEV := node --enable-source-maps dist/tools/dev.js
@@ -38,6 +44,32 @@ logs: dist/tools/dev.js ## Show the logs, and follow them on a terminal (NAME=ex
 .PHONY: zkcli
 zkcli: dist/tools/dev.js ## Open ZooKeeper's own shell on the running system (CMD="ls -R /triumvir" for one command)
 	@$(DEV) zkcli
+
+##@ Run in parts, by gRPC (SERVER_COUNT=3 WORKER_COUNT=2 BASE_PORT=50051 WEBUI_ADDR=:8080)
+
+.PHONY: run-servers
+run-servers: $(BUILT) ## Run stores on BASE_PORT and the ports after it, with schedulers (SERVER_COUNT=1)
+	@$(DEV) run-servers
+
+.PHONY: stop-servers
+stop-servers: dist/tools/dev.js ## End those; workers, Postgres, Redis and ZooKeeper stay
+	@$(DEV) stop-servers
+
+.PHONY: run-worker
+run-worker: $(BUILT) ## Run one more executor in this terminal, until Ctrl-C
+	@$(DEV) run-worker
+
+.PHONY: run-client
+run-client: $(BUILT) ## Run a command on the first server and show what it wrote (CMD='ls -la' or FILE=jobs.json)
+	@$(DEV) run-client
+
+.PHONY: run-client-servers
+run-client-servers: $(BUILT) ## Run a file of jobs, all servers in turn (FILE=examples/jobs.json)
+	@$(DEV) run-client-servers
+
+.PHONY: run-webui
+run-webui: $(BUILT) ## Serve a page to run commands from (WEBUI_ADDR=:8080)
+	@$(DEV) run-webui
 
 ##@ Test
 

@@ -1,5 +1,8 @@
 /** What the Makefile calls: one command a target. See `make help`. */
 import { logs } from './commands/logs.js';
+import { runClient, runClientServers, runWebUi } from './commands/run-client.js';
+import { runServers, stopServers } from './commands/run-servers.js';
+import { runWorker } from './commands/run-worker.js';
 import { start } from './commands/start.js';
 import { status } from './commands/status.js';
 import { stop } from './commands/stop.js';
@@ -17,6 +20,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   status,
   logs,
   zkcli,
+  'run-servers': runServers,
+  'stop-servers': stopServers,
+  'run-worker': runWorker,
+  'run-client': runClient,
+  'run-client-servers': runClientServers,
+  'run-webui': runWebUi,
   test,
   'test-servers': () => {
     keepStdoutClean();

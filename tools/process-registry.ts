@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { isAlive } from './process-identity.js';
 
 /** In the order in which they are started, and shown. */
-const KINDS = ['server', 'store', 'scheduler', 'executor'] as const;
+const KINDS = ['server', 'store', 'scheduler', 'executor', 'webui'] as const;
 
 const recordSchema = z.object({
   name: z.string(),
@@ -17,6 +17,8 @@ const recordSchema = z.object({
   pid: z.number(),
   startedAt: z.string(),
   port: z.number(),
+  /** Where a store serves gRPC. */
+  grpcPort: z.number().optional(),
   logFile: z.string(),
   /** Which build of the code it runs; servers have none. */
   build: z.string().optional(),

@@ -18,6 +18,8 @@ export interface ServiceOptions {
   readonly id: string;
   /** Where it serves HTTP; a scheduler or an executor only its health. */
   readonly port: number;
+  /** Where a store serves gRPC; any free port unless given. */
+  readonly grpcPort?: number;
   /** Its whole environment, except for its id and port. */
   readonly env: Readonly<Record<string, string>>;
   /** Standard output and error are appended to this file. */
@@ -26,11 +28,15 @@ export interface ServiceOptions {
   readonly detached: boolean;
 }
 
-export interface LaunchedService extends ProcessIdentity {
-  readonly kind: ServiceKind;
+/** A process that says over HTTP whether it is ready. */
+export interface LaunchedProcess extends ProcessIdentity {
   readonly id: string;
   readonly port: number;
   readonly logFile: string;
+}
+
+export interface LaunchedService extends LaunchedProcess {
+  readonly kind: ServiceKind;
 }
 
 const PORT_SETTINGS: Readonly<Record<ServiceKind, string>> = {
@@ -49,37 +55,50 @@ const LOG_TAIL_LINES = 15;
  */
 const NODE_FLAGS = ['--enable-source-maps', '--max-semi-space-size=64'];
 
-/** Returns at once, so that the process can be recorded before anything else happens. */
-export function launchService({ kind, id, port, env, logFile, detached }: ServiceOptions): LaunchedService {
-  const entry = join(ROOT, 'dist', 'apps', `${kind}-service`, 'src', 'main.js');
+/** Starts a compiled program of ours; its output is appended to the log. */
+export function launchProgram(
+  entry: string,
+  args: readonly string[],
+  { env, logFile, detached }: Pick<ServiceOptions, 'env' | 'logFile' | 'detached'>,
+): ProcessIdentity {
   const log = openSync(logFile, 'a');
-  const child = spawn(process.execPath, [...NODE_FLAGS, entry], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, join(ROOT, 'dist', entry), ...args], {
     cwd: ROOT,
-    env: { ...env, INSTANCE_ID: id, [PORT_SETTINGS[kind]]: String(port) },
+    env: { ...env },
     stdio: ['ignore', log, log],
     detached,
   });
   closeSync(log);
   child.on('error', () => undefined); // Seen as a process that has no id.
   if (detached) child.unref();
-  if (child.pid === undefined)
-    throw new PlainError(`${id} could not be started: no process could be made for it.`);
-  const identity = identify(child.pid) ?? { pid: child.pid, startedAt: 'ended at once' };
+  if (child.pid === undefined) throw new PlainError(`No process could be made for ${entry}.`);
+  return identify(child.pid) ?? { pid: child.pid, startedAt: 'ended at once' };
+}
+
+/** Returns at once, so that the process can be recorded before anything else happens. */
+export function launchService(options: ServiceOptions): LaunchedService {
+  const { kind, id, port, grpcPort = 0, env, logFile, detached } = options;
+  const identity = launchProgram(`apps/${kind}-service/src/main.js`, [], {
+    env: { ...env, INSTANCE_ID: id, [PORT_SETTINGS[kind]]: String(port), SERVER_PORT: String(grpcPort) },
+    logFile,
+    detached,
+  });
   return { ...identity, kind, id, port, logFile };
 }
 
 /**
- * Resolves when every one of them says that it is ready.
+ * Resolves when every one of them says that it is ready, or at least that it lives.
  * @throws PlainError with the end of the log when one ends, or is not ready in time.
  */
 export async function waitUntilReady(
-  services: readonly LaunchedService[],
+  services: readonly LaunchedProcess[],
   withinMs = READY_WITHIN_MS,
+  question: 'ready' | 'live' = 'ready',
 ): Promise<void> {
   const deadline = Date.now() + withinMs;
   await Promise.all(
     services.map(async (service) => {
-      while (!(await isReady(service.port))) {
+      while (!(await isReady(service.port, question))) {
         checkpoint();
         if (!isAlive(service)) throw notReady(service, 'ended');
         if (Date.now() > deadline) throw notReady(service, `was not ready within ${withinMs / 1000} s`);
@@ -91,9 +110,9 @@ export async function waitUntilReady(
   );
 }
 
-export async function isReady(port: number): Promise<boolean> {
+export async function isReady(port: number, question: 'ready' | 'live' = 'ready'): Promise<boolean> {
   try {
-    const response = await fetch(`http://127.0.0.1:${port}/health/ready`, {
+    const response = await fetch(`http://127.0.0.1:${port}/health/${question}`, {
       signal: AbortSignal.timeout(2000),
     });
     await response.arrayBuffer();
@@ -103,6 +122,6 @@ export async function isReady(port: number): Promise<boolean> {
   }
 }
 
-function notReady({ id, logFile }: LaunchedService, what: string): PlainError {
+function notReady({ id, logFile }: LaunchedProcess, what: string): PlainError {
   return new PlainError(`${id} ${what}. Its log, ${logFile}, ends with:\n${tail(logFile, LOG_TAIL_LINES)}`);
 }

@@ -54,7 +54,7 @@ const CONTAINERS: readonly Setting[] = [
   inContainers(
     'ZOOKEEPER_CLIENT_PORT',
     '2181',
-    'Loopback port on which ZooKeeper is published. Redis and the store are published on REDIS_PORT and STORE_SERVICE_PORT.',
+    'Loopback port on which ZooKeeper is published. Redis and the store are published on REDIS_PORT, STORE_SERVICE_PORT and SERVER_PORT.',
   ),
   inContainers('ZOOKEEPER_PORT', undefined, 'Another name for ZOOKEEPER_CLIENT_PORT, which it goes before.'),
   inContainers('ZOOKEEPER_TICK_TIME', '500', "ZooKeeper's tick, in milliseconds; sessions expire on a tick."),
@@ -73,6 +73,27 @@ const COMMAND_LINE: readonly Setting[] = [
     required: false,
     secret: false,
     readBy: ['triumvir'],
+  },
+  grpcClient('SERVERS', 'localhost:50051', 'host:port,… of stores that take jobs over gRPC in turn.'),
+  grpcClient('SUBMIT_SERVER', undefined, 'host:port of the one store that takes all jobs.'),
+  grpcClient('STATUS_SERVERS', undefined, 'host:port,… of stores that are asked what became of them.'),
+  {
+    name: 'WEBUI_ADDR',
+    description:
+      'Where the page to run commands from is, :port or host:port; loopback without a host. make start serves it when this is set.',
+    defaultValue: ':8080',
+    required: false,
+    secret: false,
+    readBy: ['make start', 'triumvir-webui'],
+  },
+  {
+    name: 'BASE_PORT',
+    description:
+      'gRPC port of the first store that make starts; the others have the ports after it. Goes before SERVER_PORT.',
+    defaultValue: '50051',
+    required: false,
+    secret: false,
+    readBy: ['make start'],
   },
 ];
 
@@ -142,6 +163,10 @@ function ownServer(name: string, defaultValue: string, description: string): Set
 function ownSecret(name: string, description: string): Setting {
   const readBy = ['make start', 'containers', ...readersOf(name)];
   return { name, description, defaultValue: undefined, required: false, secret: true, readBy };
+}
+
+function grpcClient(name: string, defaultValue: string | undefined, description: string): Setting {
+  return { name, description, defaultValue, required: false, secret: false, readBy: ['triumvir-client'] };
 }
 
 function inContainers(name: string, defaultValue: string | undefined, description: string): Setting {

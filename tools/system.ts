@@ -8,7 +8,11 @@ import { Ports } from './ports.js';
 import type { ProcessRecord } from './process-registry.js';
 import type { Profile } from './profile.js';
 import { ROOT } from './root.js';
+import { PlainError } from './screen.js';
 import { launchService, SERVICE_KINDS, type LaunchedService, type ServiceKind } from './services.js';
+
+/** Where the first store looks for its gRPC port first, unless BASE_PORT or SERVER_PORT says so. */
+const FIRST_GRPC_PORT = 50_051;
 
 /** Where each kind looks for its port first. */
 const FIRST_PORTS: Readonly<Record<ServiceKind, number>> = { store: 3000, scheduler: 3100, executor: 3200 };
@@ -18,7 +22,7 @@ const CONNECTION_SETTING = /^(DATABASE_URL|ZOOKEEPER_HOST|REDIS_(URL|ADDR|HOST|P
 
 /** Set for each service by itself. */
 const PER_SERVICE =
-  /^(INSTANCE_ID|(STORE|SCHEDULER|EXECUTOR)_SERVICE_PORT|(STORE|SCHEDULER|EXECUTOR|SERVER|WORKER)_COUNT)$/;
+  /^(INSTANCE_ID|(STORE|SCHEDULER|EXECUTOR)_SERVICE_PORT|(STORE|SCHEDULER|EXECUTOR|SERVER|WORKER)_COUNT|(SERVER|BASE)_PORT)$/;
 
 export interface ServicePlan {
   readonly kind: ServiceKind;
@@ -42,26 +46,43 @@ export function serviceEnvironment(settings: Settings, connections: Settings): S
   return { ZOOKEEPER_ROOT: '/triumvir', LOG_FORMAT: 'json', ...Object.fromEntries(own), ...connections };
 }
 
+export interface LaunchedAt extends LaunchedService {
+  readonly usualPort: number;
+  readonly grpcPort?: number;
+}
+
 /** Starts each, and records it before anything else can happen. */
 export async function launchServices(
   profile: Profile,
   services: readonly ServicePlan[],
   settings: Settings,
   connections: Settings,
-): Promise<(LaunchedService & { readonly usualPort: number })[]> {
+): Promise<LaunchedAt[]> {
   const ports = new Ports();
   const env = serviceEnvironment(settings, connections);
-  const launched: (LaunchedService & { usualPort: number })[] = [];
+  const launched: LaunchedAt[] = [];
   for (const { kind, id, index } of services) {
     const wish = Number(settings[`${kind.toUpperCase()}_SERVICE_PORT`]);
     const usualPort = (wish > 0 ? wish : FIRST_PORTS[kind]) + index;
     const port = await ports.take(usualPort);
-    const service = launchService({ kind, id, port, env, logFile: profile.logFile(id), detached: true });
+    const grpcPort = kind === 'store' ? await ports.take(firstGrpcPort(settings) + index) : undefined;
+    const places = { port, ...(grpcPort === undefined ? {} : { grpcPort }) };
+    const service = launchService({ kind, id, ...places, env, logFile: profile.logFile(id), detached: true });
     const { pid, startedAt, logFile } = service;
-    profile.registry.add({ name: id, kind, pid, startedAt, port, logFile, build: currentBuild() });
-    launched.push({ ...service, usualPort });
+    profile.registry.add({ name: id, kind, pid, startedAt, ...places, logFile, build: currentBuild() });
+    launched.push({ ...service, ...places, usualPort });
   }
   return launched;
+}
+
+/** @throws PlainError when BASE_PORT or SERVER_PORT is no port */
+function firstGrpcPort(settings: Settings): number {
+  const name = ['BASE_PORT', 'SERVER_PORT'].find((candidate) => settings[candidate] !== undefined);
+  if (name === undefined) return FIRST_GRPC_PORT;
+  const value = settings[name] ?? '';
+  if (!/^\d{1,5}$/.test(value) || Number(value) < 1 || Number(value) > 65_000)
+    throw new PlainError(`${name}=${value} is wrong: it must be a whole number from 1 to 65000.`);
+  return Number(value);
 }
 
 /** Names the compiled code of now. */

@@ -95,13 +95,19 @@ describe('docker-compose.yaml', () => {
   it('lets every service be scaled: no fixed names, no network of the host, a published port on the store alone', () => {
     const keys = services.flatMap(([, one]) => Object.keys(one));
     expect(keys.filter((key) => /^(container_name|network_mode|hostname)$/.test(key))).toEqual([]);
-    expect(service('store-service').ports).toEqual(['127.0.0.1:3000:3000']);
+    expect(service('store-service').ports).toEqual(['127.0.0.1:50051:50051', '127.0.0.1:3000:3000']);
     expect(service('scheduler-service').ports).toBeUndefined();
     expect(service('executor-service').ports).toBeUndefined();
   });
 
   it('publishes on loopback only, on ports that settings move', () => {
-    const moved = { POSTGRES_PORT: '1', REDIS_PORT: '2', ZOOKEEPER_PORT: '3', STORE_SERVICE_PORT: '4-6' };
+    const moved = {
+      POSTGRES_PORT: '1',
+      REDIS_PORT: '2',
+      ZOOKEEPER_PORT: '3',
+      STORE_SERVICE_PORT: '4-6',
+      SERVER_PORT: '8-9',
+    };
     const ports = (variables: Record<string, string>) =>
       Object.values(renderComposeFile(FILE, { ...PASSWORDS, ...variables }).services).flatMap(
         (one) => one.ports ?? [],
@@ -110,12 +116,14 @@ describe('docker-compose.yaml', () => {
       '127.0.0.1:5432:5432',
       '127.0.0.1:6379:6379',
       '127.0.0.1:2181:2181',
+      '127.0.0.1:50051:50051',
       '127.0.0.1:3000:3000',
     ]);
     expect(ports(moved)).toEqual([
       '127.0.0.1:1:5432',
       '127.0.0.1:2:6379',
       '127.0.0.1:3:2181',
+      '127.0.0.1:8-9:50051',
       '127.0.0.1:4-6:3000',
     ]);
     expect(ports({ ZOOKEEPER_CLIENT_PORT: '7' })).toContain('127.0.0.1:7:2181');

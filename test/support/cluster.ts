@@ -28,6 +28,8 @@ export interface ServiceHandle {
   readonly port: number;
   /** `http://127.0.0.1:<port>` */
   readonly url: string;
+  /** Of a store: where it serves gRPC, `127.0.0.1:<port>`. */
+  readonly grpcAddress: string;
   readonly logPath: string;
   /** As a power cut would (SIGKILL); resolves when it is gone. */
   kill(): Promise<void>;
@@ -72,6 +74,11 @@ export class Cluster {
     return store.url;
   }
 
+  /** Where gRPC is: of the first store. */
+  get grpcAddress(): string {
+    return this.of('store')[0]?.grpcAddress ?? '';
+  }
+
   /** Every process that was started, whether or not it still runs, in the order of their start. */
   get services(): readonly ServiceHandle[] {
     return this.handles;
@@ -108,10 +115,12 @@ export class Cluster {
     const id = `${kind}-${this.of(kind).length + 1}`;
     const name = `${this.name}-${id}`;
     const logFile = this.profile.logFile(name);
+    const grpcPort = await freePort();
     const service = launchService({
       kind,
       id,
       port: await freePort(),
+      grpcPort,
       env: this.env,
       logFile,
       detached: false,
@@ -125,7 +134,7 @@ export class Cluster {
       port: service.port,
       logFile,
     });
-    const handle = handleOf(service);
+    const handle = handleOf(service, grpcPort);
     this.launched.set(handle, service);
     this.handles.push(handle);
     return handle;
@@ -176,7 +185,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   }
 }
 
-function handleOf(service: LaunchedService): ServiceHandle {
+function handleOf(service: LaunchedService, grpcPort: number): ServiceHandle {
   const { kind, id, pid, port, logFile } = service;
   return {
     kind,
@@ -184,6 +193,7 @@ function handleOf(service: LaunchedService): ServiceHandle {
     pid,
     port,
     url: `http://127.0.0.1:${port}`,
+    grpcAddress: `127.0.0.1:${grpcPort}`,
     logPath: logFile,
     kill: async () => {
       signal(service, 'SIGKILL');

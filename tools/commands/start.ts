@@ -3,22 +3,18 @@
  * changes nothing that runs, and one after a crash brings back what is gone.
  */
 import { join } from 'node:path';
-import { migrate } from '#common/database/migrate.js';
-import { serviceCounts, type ServiceCounts } from '../counts.js';
-import type { Settings } from '../env-file.js';
+import { serviceCounts } from '../counts.js';
 import { checkpoint, Interrupted, interrupted } from '../interruption.js';
 import { holdLock } from '../lock.js';
-import type { ProcessRecord } from '../process-registry.js';
 import { Profile } from '../profile.js';
-import { keepCredentials } from '../provision/credentials.js';
-import { provideServers } from '../provision/provide.js';
 import { readState, writeState } from '../provision/system-state.js';
 import { ROOT } from '../root.js';
 import { runCommand } from '../run-command.js';
-import { heading, PlainError, say, warn } from '../screen.js';
-import { SERVICE_KINDS, waitUntilReady } from '../services.js';
-import { ENV_FILE, readSettings } from '../settings.js';
-import { currentBuild, launchServices, leaders, missingServices, urlOf } from '../system.js';
+import { heading, say, warn } from '../screen.js';
+import { readSettings } from '../settings.js';
+import { startSystem } from '../start-system.js';
+import { leaders } from '../system.js';
+import { startWebUi } from '../web-ui.js';
 
 const EXAMPLES = join('examples', 'jobs.json');
 
@@ -41,63 +37,16 @@ async function startAll(): Promise<number> {
   const settings = readSettings();
   const counts = serviceCounts(settings);
 
-  const storeUrl = await holdLock(profile, () => startSystem(profile, settings, counts));
+  const storeUrl = await holdLock(profile, async () => {
+    const url = await startSystem(profile, settings, counts);
+    const { WEBUI_ADDR: page } = settings;
+    if (page !== undefined) await startWebUi(profile, page);
+    return url;
+  });
   const exitCode = await submitExamples(profile, storeUrl);
   checkpoint();
   await sayHowItStands(storeUrl);
   return exitCode;
-}
-
-/** Resolves with the URL of the first store. */
-async function startSystem(profile: Profile, settings: Settings, counts: ServiceCounts): Promise<string> {
-  const connections = await provideServers({
-    profile,
-    settings,
-    credentialsFor: (servers) => keepCredentials(ENV_FILE, settings, servers),
-    usualPorts: true,
-  });
-  checkpoint();
-
-  const running = profile.registry.running().filter(({ kind }) => kind !== 'server');
-  const missing = missingServices(counts, running);
-  if (missing.length > 0) {
-    await bringUpToDate(connections['DATABASE_URL'] ?? '');
-    checkpoint();
-    const launched = await launchServices(profile, missing, settings, connections);
-    await waitUntilReady(launched);
-    say('Services', launched.map(placeOf).join(', '));
-  }
-  if (running.length > 0) sayWhatIsKept(running, counts);
-
-  const store = profile.registry.running().find(({ kind }) => kind === 'store');
-  if (store === undefined) throw new PlainError('No store runs any more; see make logs.');
-  return urlOf(store.port);
-}
-
-function placeOf({ id, port, usualPort }: { id: string; port: number; usualPort: number }): string {
-  return `${id} on ${port}${port === usualPort ? '' : ` (${usualPort} is taken)`}`;
-}
-
-async function bringUpToDate(databaseUrl: string): Promise<void> {
-  const { applied } = await migrate(databaseUrl, join(ROOT, 'prisma'));
-  const what = applied.length === 0 ? 'the schema is up to date' : `applied ${applied.join(', ')}`;
-  say('Database', what);
-}
-
-function sayWhatIsKept(running: readonly ProcessRecord[], counts: ServiceCounts): void {
-  say('Services', `running already and left alone: ${running.map(({ name }) => name).join(', ')}`);
-  for (const kind of SERVICE_KINDS) {
-    const here = running.filter((record) => record.kind === kind).length;
-    if (here > counts[kind])
-      warn('Note', `${here} ${kind}s run, ${counts[kind]} are asked for: make stop && make start for fewer`);
-  }
-  const old = running.filter(({ build }) => build !== currentBuild());
-  if (old.length > 0) {
-    warn(
-      'Note',
-      `built anew since they started: ${old.map(({ name }) => name).join(', ')}; make stop && make start for the new code`,
-    );
-  }
 }
 
 /** Once while the system runs. */

@@ -5,6 +5,7 @@ import { holdLock, lockHolder } from '../lock.js';
 import { isAlive, signal } from '../process-identity.js';
 import { Profile } from '../profile.js';
 import { say, warn } from '../screen.js';
+import { writeServersFile } from '../servers-file.js';
 import { readSettings } from '../settings.js';
 import { stopProfile } from '../stop-profile.js';
 
@@ -29,6 +30,7 @@ export async function stop(): Promise<void> {
     const graceMs = Number(readSettings()['SHUTDOWN_GRACE_MS'] ?? USUAL_GRACE_MS);
     if (executors > 0) say('Stopping', `running jobs may finish, for up to ${graceMs / 1000} s`);
     const { services, servers, killed } = await stopProfile(profile, graceMs + MARGIN_MS);
+    writeServersFile(profile);
     const ended = [...services.map(({ name }) => name), ...servers];
     say('Stopped', ended.length === 0 ? 'nothing ran' : ended.join(', '));
     for (const { name, pid } of killed) warn('Killed', `${name} (process ${pid}) did not end when asked`);

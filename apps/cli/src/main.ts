@@ -1,30 +1,6 @@
 #!/usr/bin/env node
-/** Starts the command line in this process: its streams, its signals, its exit code. */
-import { setMaxListeners } from 'node:events';
-import { ExitCode, InterruptedError } from './exit-codes.js';
+/** Starts the command line `triumvir`. */
 import { run } from './program.js';
+import { runProgram } from './run-program.js';
 
-const interruption = new AbortController();
-// Each request under way listens to it, and there may be many.
-setMaxListeners(0, interruption.signal);
-
-process.on('SIGINT', () => {
-  // The first one ends the command in order; someone who presses again does not want to wait for that.
-  if (interruption.signal.aborted) process.exit(ExitCode.interrupted);
-  interruption.abort(new InterruptedError());
-});
-
-/** `triumvir list | head` closes the pipe early: nobody reads on, so there is nothing left to do, and no error. */
-function endQuietlyWhenNobodyReads(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(process.exitCode ?? ExitCode.ok);
-}
-process.stdout.on('error', endQuietlyWhenNobodyReads);
-process.stderr.on('error', endQuietlyWhenNobodyReads);
-
-// Not process.exit(): it would drop what a pipe has not taken yet.
-process.exitCode = await run(
-  process.argv.slice(2),
-  { stdout: process.stdout, stderr: process.stderr, env: process.env },
-  interruption.signal,
-);
+await runProgram(run);

@@ -15,8 +15,11 @@ export const storeSettings = z.object({
     .min(1)
     .default('127.0.0.1')
     .describe(
-      'Address the API listens on. Beyond loopback, whoever reaches it can run commands: put it behind a guard.',
+      'Address the API and gRPC listen on. Beyond loopback, whoever reaches it can run commands: put it behind a guard.',
     ),
+  SERVER_PORT: wholeNumber(0, 65_535)
+    .default(50_051)
+    .describe('Port of gRPC, on the same address; 0 takes any free one.'),
 });
 
 export const storeEnvironment = processEnvironment

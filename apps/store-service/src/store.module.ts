@@ -11,6 +11,7 @@ import { MetricsController } from '#common/telemetry/metrics.controller.js';
 import { ClusterController } from './cluster/cluster.controller.js';
 import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
 import type { StoreEnvironment } from './environment.js';
+import { grpcProviders } from './grpc/grpc.providers.js';
 import { JobBatchController } from './jobs/job-batch.controller.js';
 import { JobBatchService } from './jobs/job-batch.service.js';
 import { JobTypes } from './jobs/job-types.js';
@@ -63,6 +64,7 @@ export class StoreModule implements OnApplicationBootstrap {
         LeaseService,
         LeaseBatchService,
         WorkerTypes,
+        ...grpcProviders(environment, log),
         // ZooKeeper is not among them: without it the store still takes jobs and answers for them.
         readinessChecks(
           (prisma: PrismaService, types: JobTypes) => [

@@ -64,6 +64,7 @@ export class ServiceProcess {
         ...env,
         INSTANCE_ID: id,
         [`${kind.toUpperCase()}_SERVICE_PORT`]: String(port),
+        SERVER_PORT: '0',
         NODE_OPTIONS: `--import=${PRELOAD}`,
         CHAOS_CONTROL_FILE: this.#controlFile,
       },

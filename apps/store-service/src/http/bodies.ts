@@ -4,7 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 /** Largest request body, in bytes. */
 export const BODY_LIMIT_BYTES = 256 * 1024;
 /** Largest body of a batch or a workflow, in bytes. */
-const BATCH_LIMIT_BYTES = 32 * 1024 * 1024;
+export const BATCH_LIMIT_BYTES = 32 * 1024 * 1024;
 
 /** Routes that take many jobs at once. */
 const BATCHES = new Set(['/api/v1/jobs/batch', '/api/v1/workflows', '/api/v1/leases/batch']);

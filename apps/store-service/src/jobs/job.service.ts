@@ -93,10 +93,21 @@ export class JobService {
     return submission;
   }
 
+  find(id: string): Promise<Job | undefined> {
+    return this.jobs.get(id);
+  }
+
+  /** @throws Problem when there is no such job */
   async get(id: string): Promise<Job> {
     const job = await this.jobs.get(id);
     if (job === undefined) throw notFound(id);
     return job;
+  }
+
+  /** The job that a submission with this Idempotency-Key led to; undefined when the key is not known (any longer). */
+  async findByIdempotencyKey(key: string): Promise<Job | undefined> {
+    const id = await this.keyed.jobIdOf(key);
+    return id === undefined ? undefined : this.jobs.get(id);
   }
 
   /** A job with its history, and what it depends on. */

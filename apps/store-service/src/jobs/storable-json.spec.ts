@@ -31,6 +31,9 @@ test.each([
   [{ a: ['\uDE00\uD83D'] }, 'a.0'],
   [{ a: { 'k\0': 1 } }, 'a'],
   [{ '\uDFFF': 1 }, ''],
+  [{ a: [Number.POSITIVE_INFINITY] }, 'a.0'],
+  [{ a: Number.NaN }, 'a'],
+  [{ a: JSON.parse('{"__proto__": 1}') as unknown }, 'a'],
 ])('%j is refused, and the fault is found at %j', (value, path) => {
   expect(faults(value)).toEqual([path]);
 });

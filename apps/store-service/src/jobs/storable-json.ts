@@ -20,13 +20,22 @@ function findFault(value: unknown, path: (string | number)[]): Fault | undefined
   if (path.length > MAX_DEPTH)
     return { path: [], message: `must not be nested deeper than ${MAX_DEPTH} levels` };
   if (typeof value === 'string') return textFault(value, path);
+  // 1e999 in JSON is Infinity, which would be stored as null.
+  if (typeof value === 'number' && !Number.isFinite(value))
+    return { path, message: 'must be a finite number' };
   if (typeof value !== 'object' || value === null) return undefined;
   for (const [key, item] of Object.entries(value)) {
     const at = [...path, Array.isArray(value) ? Number(key) : key];
-    const fault = textFault(key, path) ?? findFault(item, at);
+    const fault = nameFault(key, path) ?? findFault(item, at);
     if (fault !== undefined) return fault;
   }
   return undefined;
+}
+
+/** A field of that name would be the prototype of whatever it is copied to. */
+function nameFault(name: string, path: (string | number)[]): Fault | undefined {
+  if (name === '__proto__') return { path, message: 'must not have a field __proto__' };
+  return textFault(name, path);
 }
 
 function textFault(text: string, path: (string | number)[]): Fault | undefined {

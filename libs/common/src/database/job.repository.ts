@@ -11,7 +11,14 @@ import {
 import type { CountedOutcome } from '#common/domain/outcome.js';
 import { Batcher } from '#common/runtime/batcher.js';
 import { isValueFault } from './database-errors.js';
-import { CANCEL_JOB, GET_JOB, INSERT_JOBS, INSERT_JOBS_WITH_HINT, LIST_JOBS } from './job-statements.js';
+import {
+  CANCEL_JOB,
+  GET_JOB,
+  GET_JOBS,
+  INSERT_JOBS,
+  INSERT_JOBS_WITH_HINT,
+  LIST_JOBS,
+} from './job-statements.js';
 import { Notifier } from './notifications.js';
 import { PrismaService } from './prisma.service.js';
 
@@ -152,6 +159,11 @@ export class JobRepository {
   async get(id: string): Promise<Job | undefined> {
     const [job] = await this.prisma.query<Job>(GET_JOB, id);
     return job;
+  }
+
+  /** Those of the jobs that there are, in no particular order. */
+  getMany(ids: readonly string[]): Promise<Job[]> {
+    return this.prisma.query<Job>(GET_JOBS, ids);
   }
 
   /** Newest first, at most `limit`. */

@@ -92,6 +92,12 @@ export class KeyedSubmissionRepository {
     });
   }
 
+  /** Id of the job that a submission with this Idempotency-Key led to; undefined when the key is not known (any longer). */
+  async jobIdOf(key: string): Promise<string | undefined> {
+    const [row] = await this.prisma.query<KeyRow>(FIND_IDEMPOTENCY_KEYS, [key]);
+    return row?.jobId;
+  }
+
   /** What to answer to requests whose key has been used. */
   async #replays(keys: readonly IdempotencyKey[]): Promise<(key: IdempotencyKey) => Submission> {
     const known = new Map<string, KeyRow>();

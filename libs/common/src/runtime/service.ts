@@ -97,6 +97,12 @@ export async function runService<Environment extends ProcessEnvironment & Identi
   if (errors !== undefined) app.useGlobalFilters(errors);
   stopOnSignals(app, log);
   try {
+    await app.init();
+  } catch (error) {
+    log.error('cannot start', { error });
+    process.exit(1);
+  }
+  try {
     await app.listen(port, host);
   } catch (error) {
     log.error('cannot listen', { host, port, error });

@@ -1,0 +1,45 @@
+/** Everything behind the gRPC port, for the dependency injection of the store. */
+import type { Provider } from '@nestjs/common';
+import type { Logger } from '#common/logging/logger.js';
+import { COORDINATOR_PROTO, CoordinatorGrpcService } from '../compat/coordinator.service.js';
+import { SCHEDULER_PROTO, SchedulerGrpcServices } from '../compat/scheduler.service.js';
+import { ShellCommands } from '../compat/shell-commands.js';
+import type { StoreEnvironment } from '../environment.js';
+import { GrpcServer } from './grpc-server.js';
+import { HEALTH_PROTO, HealthGrpcService } from './health.service.js';
+import { JobWatcher, PollingJobWatcher } from './job-watcher.js';
+import { JOBS_PROTO, JobsGrpcService } from './jobs.service.js';
+
+export function grpcProviders(
+  { STORE_SERVICE_HOST, SERVER_PORT }: StoreEnvironment,
+  log: Logger,
+): Provider[] {
+  return [
+    { provide: JobWatcher, useClass: PollingJobWatcher },
+    ShellCommands,
+    JobsGrpcService,
+    SchedulerGrpcServices,
+    CoordinatorGrpcService,
+    HealthGrpcService,
+    {
+      provide: GrpcServer,
+      inject: [JobsGrpcService, SchedulerGrpcServices, CoordinatorGrpcService, HealthGrpcService],
+      useFactory: (
+        jobs: JobsGrpcService,
+        scheduler: SchedulerGrpcServices,
+        coordinator: CoordinatorGrpcService,
+        health: HealthGrpcService,
+      ) => {
+        const services = [jobs.service, ...scheduler.services, coordinator.service];
+        health.knows(services.map(({ name }) => name));
+        return new GrpcServer({
+          host: STORE_SERVICE_HOST,
+          port: SERVER_PORT,
+          services: [...services, health.service],
+          protos: [JOBS_PROTO, SCHEDULER_PROTO, COORDINATOR_PROTO, HEALTH_PROTO],
+          log,
+        });
+      },
+    },
+  ];
+}

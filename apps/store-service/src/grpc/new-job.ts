@@ -1,0 +1,81 @@
+/** A job to be, from its message to what REST takes in a body: from there on both go one way, schema and all. */
+import { jsonOfStruct, type StructMessage } from './struct.js';
+import { isoOf, millisecondsOf, type SecondsMessage } from './time.js';
+
+/** What may be left out is absent when it was; enums are their names, or a number that has none. */
+export interface NewJobMessage {
+  readonly type?: string;
+  readonly payload?: StructMessage;
+  readonly name?: string;
+  readonly queue?: string;
+  readonly priority?: number;
+  readonly maxAttempts?: number;
+  readonly timeout?: SecondsMessage;
+  readonly onLost?: string | number;
+  readonly retry?: RetryMessage;
+  readonly runAt?: SecondsMessage;
+  readonly delay?: SecondsMessage;
+  readonly uniqueKey?: string;
+  readonly uniquePolicy?: string | number;
+}
+
+export interface RetryMessage {
+  readonly exponential?: {
+    readonly base?: SecondsMessage;
+    readonly factor?: number;
+    readonly max?: SecondsMessage;
+    readonly jitter?: number;
+  };
+  readonly fixed?: { readonly delay?: SecondsMessage };
+  readonly list?: { readonly delays?: readonly SecondsMessage[] };
+  readonly none?: object;
+}
+
+export function bodyOf({
+  payload,
+  timeout,
+  onLost,
+  retry,
+  runAt,
+  delay,
+  uniquePolicy,
+  ...same
+}: NewJobMessage) {
+  return present({
+    ...same,
+    payload: payload && jsonOfStruct(payload),
+    timeout: timeout && millisecondsOf(timeout),
+    onLost: wordOf(onLost, 'ON_LOST_'),
+    retry: retry && retryOf(retry),
+    runAt: runAt && isoOf(runAt),
+    delay: delay && millisecondsOf(delay),
+    uniquePolicy: wordOf(uniquePolicy, 'UNIQUE_POLICY_'),
+  });
+}
+
+function retryOf({ exponential, fixed, list, none }: RetryMessage): object {
+  if (exponential !== undefined) {
+    const { base, max, ...same } = exponential;
+    return present({
+      strategy: 'exponential',
+      ...same,
+      base: base && millisecondsOf(base),
+      max: max && millisecondsOf(max),
+    });
+  }
+  if (fixed !== undefined) return { strategy: 'fixed', delay: millisecondsOf(fixed.delay ?? {}) };
+  if (list !== undefined) return { strategy: 'list', delays: (list.delays ?? []).map(millisecondsOf) };
+  return none === undefined ? {} : { strategy: 'none' };
+}
+
+/** UNIQUE_POLICY_RETURN_EXISTING is return-existing elsewhere; a number without a name stays what it is, to be refused. */
+function wordOf(name: string | number | undefined, prefix: string): string | number | undefined {
+  if (typeof name !== 'string') return name;
+  const word = name.slice(prefix.length).toLowerCase().replaceAll('_', '-');
+  return word === 'unspecified' ? undefined : word;
+}
+
+/** Whatever is undefined counts as not given. */
+function present(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,114 @@
+/** Random messages of any type of a .proto file, with the values that hurt: edges, wrong kinds, broken text. */
+import fc from 'fast-check';
+import type { MessageTypeDefinition, PackageDefinition } from '@grpc/proto-loader';
+
+interface Field {
+  readonly name: string;
+  readonly label: string;
+  readonly type: string;
+  readonly typeName: string;
+}
+
+const WELL_KNOWN: Readonly<Record<string, readonly Record<string, unknown>[]>> = {
+  Timestamp: [
+    { seconds: 0 },
+    { seconds: 1_900_000_000, nanos: 999_999_999 },
+    { seconds: -1 },
+    { seconds: 253_402_300_800 },
+    { seconds: -9_000_000_000_000 },
+    { seconds: 2 ** 62 },
+    { seconds: 1, nanos: -2_147_483_648 },
+  ],
+  Duration: [
+    { seconds: 1 },
+    { seconds: -1 },
+    { nanos: 1 },
+    { seconds: 2 ** 62, nanos: 2_147_483_647 },
+    { seconds: 604_801 },
+  ],
+};
+
+const texts = fc.oneof(
+  fc.constantFrom(
+    ...[
+      'command',
+      'print',
+      'http',
+      'true',
+      '',
+      ' ',
+      '\0',
+      'default',
+      'a:b',
+      '💥',
+      'x'.repeat(201),
+      'x'.repeat(5000),
+    ],
+    ...[
+      '0198f2a4-0000-7000-8000-000000000000',
+      "'; DROP TABLE jobs; --",
+      '../../etc/passwd',
+      '__proto__',
+      'constructor',
+    ],
+  ),
+  fc.string({ unit: 'binary', maxLength: 30 }),
+);
+const whole = fc.oneof(
+  fc.constantFrom(0, 1, -1, 5, 9, 10, 100, 101, 2_147_483_647, -2_147_483_648),
+  fc.integer(),
+);
+const wide = fc.oneof(whole, fc.constantFrom(2 ** 53, -(2 ** 53), 2 ** 62, -(2 ** 62), 4_102_444_800));
+const real = fc.oneof(fc.double(), fc.constantFrom(0, 0.5, 1e308, Number.NaN, Number.POSITIVE_INFINITY));
+
+const SCALARS: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
+  TYPE_STRING: texts,
+  TYPE_BOOL: fc.boolean(),
+  TYPE_INT32: whole,
+  TYPE_INT64: wide,
+  TYPE_UINT32: fc.nat(),
+  TYPE_DOUBLE: real,
+  TYPE_ENUM: fc.integer({ min: 0, max: 9 }),
+  TYPE_BYTES: fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes)),
+};
+
+/** A payload that is nearly right more often than chance would make it. */
+const payload = fc.oneof(
+  texts.map((text) => ({ fields: { command: { stringValue: text } } })),
+  texts.map((text) => ({ fields: { text: { stringValue: text }, [text]: { numberValue: 1 } } })),
+  real.map((number) => ({ fields: { text: { numberValue: number } } })),
+  fc.integer({ min: 1, max: 40 }).map((depth) => {
+    let value: object = { boolValue: true };
+    for (let level = 0; level < Math.min(depth, 28); level += 1) value = { listValue: { values: [value] } };
+    return { fields: { text: value } };
+  }),
+);
+
+/** @param depth how far messages may still be inside each other */
+export function messageArbitrary(
+  protos: PackageDefinition,
+  type: MessageTypeDefinition<object, object>,
+  depth = 4,
+): fc.Arbitrary<Record<string, unknown>> {
+  const { field: fields } = type.type as unknown as { readonly field: readonly Field[] };
+  const entries = fields.map((field): [string, fc.Arbitrary<unknown>] => [
+    field.name,
+    fieldArbitrary(protos, field, depth),
+  ]);
+  return fc.record(Object.fromEntries(entries), { requiredKeys: [] });
+}
+
+function fieldArbitrary(protos: PackageDefinition, field: Field, depth: number): fc.Arbitrary<unknown> {
+  const one = SCALARS[field.type] ?? nested(protos, field.typeName, depth - 1);
+  return field.label === 'LABEL_REPEATED' ? fc.array(one, { maxLength: 4 }) : one;
+}
+
+function nested(protos: PackageDefinition, name: string, depth: number): fc.Arbitrary<unknown> {
+  const short = name.split('.').at(-1) ?? '';
+  if (short === 'Struct') return payload;
+  const known = WELL_KNOWN[short];
+  if (known !== undefined) return fc.constantFrom(...known);
+  const found = Object.entries(protos).find(([full]) => full === name || full.endsWith(`.${name}`));
+  if (found === undefined || depth <= 0) return fc.constant({});
+  return messageArbitrary(protos, found[1] as MessageTypeDefinition<object, object>, depth);
+}
