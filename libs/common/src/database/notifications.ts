@@ -9,7 +9,8 @@ import type { DatabaseEnvironment } from '#common/config/environment.js';
 import type { Logger } from '#common/logging/logger.js';
 import { Alarm } from '#common/runtime/alarm.js';
 import { repeat } from '#common/runtime/repeat.js';
-import { HINT_CHANNEL, WITHOUT_FSYNC } from './job-statements.js';
+import { HINT_CHANNEL } from './hint-channel.js';
+import { WITHOUT_FSYNC } from './job-statements.js';
 import { PrismaService } from './prisma.service.js';
 
 /**
