@@ -3,7 +3,8 @@ import { Module, type DynamicModule, type OnApplicationBootstrap } from '@nestjs
 import { CoordinationModule } from '#common/coordination/coordination.module.js';
 import { Membership } from '#common/coordination/members.js';
 import { DatabaseModule } from '#common/database/database.module.js';
-import { PrismaService } from '#common/database/prisma.service.js';
+import { EventRepository } from '#common/database/event.repository.js';
+import { LOOKUPS_ONLY, PrismaService } from '#common/database/prisma.service.js';
 import { HealthController, readinessChecks } from '#common/health/health.controller.js';
 import { LoggingModule } from '#common/logging/logging.module.js';
 import type { ServiceContext } from '#common/runtime/service.js';
@@ -11,6 +12,9 @@ import { MetricsController } from '#common/telemetry/metrics.controller.js';
 import { ClusterController } from './cluster/cluster.controller.js';
 import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
 import type { StoreEnvironment } from './environment.js';
+import { EventFeed } from './events/event-feed.js';
+import { EventsController } from './events/events.controller.js';
+import { OpenStreams } from './http/open-streams.js';
 import { JobBatchController } from './jobs/job-batch.controller.js';
 import { JobBatchService } from './jobs/job-batch.service.js';
 import { JobTypes } from './jobs/job-types.js';
@@ -21,6 +25,10 @@ import { ScheduleService } from './schedules/schedule.service.js';
 import { SchedulesController } from './schedules/schedules.controller.js';
 import { WorkflowService } from './workflows/workflow.service.js';
 import { WorkflowsController } from './workflows/workflows.controller.js';
+
+/** Events are read on connections of their own: by index whatever the statistics say, and never behind requests. */
+const EVENT_DATABASE = Symbol('EVENT_DATABASE');
+const EVENT_CONNECTIONS = 3;
 
 @Module({})
 export class StoreModule implements OnApplicationBootstrap {
@@ -35,6 +43,7 @@ export class StoreModule implements OnApplicationBootstrap {
         CoordinationModule.register({ environment, identity, log }),
       ],
       controllers: [
+        EventsController,
         JobBatchController,
         JobsController,
         SchedulesController,
@@ -51,6 +60,23 @@ export class StoreModule implements OnApplicationBootstrap {
         ScheduleService,
         WorkflowService,
         JobTypes,
+        EventFeed,
+        { provide: OpenStreams, useFactory: () => new OpenStreams(environment.STORE_MAX_STREAMS) },
+        {
+          provide: EVENT_DATABASE,
+          useFactory: () =>
+            new PrismaService(
+              { ...environment, PG_MAX_CONNS: EVENT_CONNECTIONS },
+              'triumvir-events',
+              log,
+              LOOKUPS_ONLY,
+            ),
+        },
+        {
+          provide: EventRepository,
+          inject: [EVENT_DATABASE],
+          useFactory: (prisma: PrismaService) => new EventRepository(prisma),
+        },
         // ZooKeeper is not among them: without it the store still takes jobs and answers for them.
         readinessChecks(
           (prisma: PrismaService, types: JobTypes) => [
