@@ -98,7 +98,7 @@ test('among writers that wait for each other every reader, wherever it goes on, 
   const readers = [new Reader(events, 7), new Reader(events, 1000)] as const;
   for (const reader of readers) await reader.read();
 
-  let writing = true;
+  const writing = new AbortController();
   /** Several statements in one transaction, over jobs that other writers change too; always in one order, against deadlocks. */
   const write = async (writer: number) => {
     for (let n = 0; n < changes; n += 1) {
@@ -111,12 +111,12 @@ test('among writers that wait for each other every reader, wherever it goes on, 
     }
   };
   const read = async (reader: Reader) => {
-    while (writing) await reader.read();
+    while (!writing.signal.aborted) await reader.read();
     await reader.read();
   };
   const reading = Promise.all(readers.map(read));
   await Promise.all([0, 1, 2].map(write));
-  writing = false;
+  writing.abort();
   await reading;
 
   const attempts = new Map(

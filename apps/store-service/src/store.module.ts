@@ -17,9 +17,11 @@ import { EventsController } from './events/events.controller.js';
 import { OpenStreams } from './http/open-streams.js';
 import { JobBatchController } from './jobs/job-batch.controller.js';
 import { JobBatchService } from './jobs/job-batch.service.js';
+import { FollowedJobs } from './jobs/followed-jobs.js';
 import { JobTypes } from './jobs/job-types.js';
 import { JobService } from './jobs/job.service.js';
 import { JobsController } from './jobs/jobs.controller.js';
+import { OutputController } from './jobs/output.controller.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
 import { ScheduleService } from './schedules/schedule.service.js';
 import { SchedulesController } from './schedules/schedules.controller.js';
@@ -46,6 +48,7 @@ export class StoreModule implements OnApplicationBootstrap {
         EventsController,
         JobBatchController,
         JobsController,
+        OutputController,
         SchedulesController,
         WorkflowsController,
         DeadLettersController,
@@ -61,6 +64,7 @@ export class StoreModule implements OnApplicationBootstrap {
         WorkflowService,
         JobTypes,
         EventFeed,
+        FollowedJobs,
         { provide: OpenStreams, useFactory: () => new OpenStreams(environment.STORE_MAX_STREAMS) },
         {
           provide: EVENT_DATABASE,

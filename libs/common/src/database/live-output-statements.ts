@@ -27,6 +27,9 @@ export const READ_LIVE_OUTPUT = `/* read_live_output */
 SELECT seq, stream, position::float8 AS position, bytes, final FROM live_outputs
 WHERE job_id = $1::uuid AND delivery = $2 AND seq > $3 ORDER BY seq LIMIT $4`;
 
+/** How far a job is. In: job. Rows: one, or none when there is no such job. */
+export const RUN_STATE = `/* run_state */ SELECT state, attempt, delivery FROM jobs WHERE id = $1::uuid`;
+
 /** Deletes what runs that have ended wrote. In: election, epoch; how long it is kept, in milliseconds. Index: live_outputs_at_idx. */
 export const PRUNE_LIVE_OUTPUTS = `/* prune_live_outputs */
 WITH standing AS MATERIALIZED (

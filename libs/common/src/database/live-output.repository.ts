@@ -1,7 +1,12 @@
 /** Output on its way from the executor that runs a job to the stores where somebody follows it. */
 import { Injectable } from '@nestjs/common';
-import type { OutputPiece } from '#common/domain/job.js';
-import { READ_LIVE_OUTPUT, TRIM_LIVE_OUTPUT, WRITE_LIVE_OUTPUT } from './live-output-statements.js';
+import type { Job, OutputPiece } from '#common/domain/job.js';
+import {
+  READ_LIVE_OUTPUT,
+  RUN_STATE,
+  TRIM_LIVE_OUTPUT,
+  WRITE_LIVE_OUTPUT,
+} from './live-output-statements.js';
 import { PrismaService } from './prisma.service.js';
 
 /** A stretch of what one run wrote to one of its streams. */
@@ -21,6 +26,9 @@ export interface Run {
   readonly jobId: string;
   readonly delivery: number;
 }
+
+/** How far a job is. */
+export type RunState = Pick<Job, 'state' | 'attempt' | 'delivery'>;
 
 @Injectable()
 export class LiveOutputRepository {
@@ -43,6 +51,11 @@ export class LiveOutputRepository {
   /** Forgets the pieces before `seq`. */
   async trim({ jobId, delivery }: Run, seq: number): Promise<void> {
     await this.prisma.query(TRIM_LIVE_OUTPUT, jobId, delivery, seq);
+  }
+
+  async runState(jobId: string): Promise<RunState | undefined> {
+    const [state] = await this.prisma.query<RunState>(RUN_STATE, jobId);
+    return state;
   }
 
   /** The pieces after `seq`, in their order. */
