@@ -33,11 +33,12 @@ interface Told {
 }
 
 /** A step of a job as a number, and steps folded into one number, so that millions of them can be compared. */
-const codeOf = ({ change, state, attempt, delivery }: Told) =>
-  [...`${change} ${state} ${attempt} ${delivery}`].reduce(
-    (hash, char) => (hash * 31 + char.charCodeAt(0)) >>> 0,
-    7,
-  );
+function codeOf({ change, state, attempt, delivery }: Told): number {
+  const text = `${change} ${state} ${attempt} ${delivery}`;
+  let hash = 7;
+  for (let n = 0; n < text.length; n += 1) hash = (hash * 31 + text.charCodeAt(n)) >>> 0;
+  return hash;
+}
 const fold = (before: number, told: Told) => (Math.imul(before, 1_000_003) + codeOf(told)) >>> 0;
 
 /** Hears everything and keeps, for each job, what it has heard in order. */
