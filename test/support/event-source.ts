@@ -16,6 +16,8 @@ export class EventSourceClient {
   headers: IncomingMessage['headers'] = {};
   /** Everything that was not JSON in an event, such as the body of a refusal. */
   body = '';
+  /** The connection was lost, and not by the client's own will. */
+  onCut: () => void = () => undefined;
   #response: IncomingMessage | undefined;
 
   constructor(private readonly onMessage: (message: Message) => void) {}
@@ -37,6 +39,9 @@ export class EventSourceClient {
           if (this.status !== 200) this.body += text;
         });
         response.on('error', () => undefined);
+        response.on('close', () => {
+          if (this.#response === response) this.onCut();
+        });
         resolve();
       }).on('error', reject);
     });
@@ -47,8 +52,9 @@ export class EventSourceClient {
   }
 
   close(): void {
-    this.#response?.destroy();
+    const response = this.#response;
     this.#response = undefined;
+    response?.destroy();
   }
 
   /** Stops reading, so that what is sent piles up. */

@@ -8,7 +8,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 /** What is kept for a client that does not read as fast as is written, in bytes. */
 const ROOM_BYTES = 256 * 1024;
 /** A client that has not taken what was kept for it within this time is gone, or might as well be, in milliseconds. */
-const STALLED_MS = 30_000;
+const STALLED_MS = 60_000;
 /** How long the last of a stream may take to be taken, in milliseconds. */
 const LAST_WORDS_MS = 1000;
 /** How soon a client comes back after its stream has ended, in milliseconds. */
