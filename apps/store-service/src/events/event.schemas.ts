@@ -3,16 +3,19 @@ import { z } from 'zod';
 import { jobType, queueName } from '#common/config/names.js';
 import { parseEventId } from '#common/domain/event-position.js';
 import { JOB_STATES } from '#common/domain/job.js';
+import { shownAs } from '../http/shown-as.js';
 
 const MOST_VALUES = 100;
 
 /** Several values with commas between. */
-const anyOf = <Value extends z.ZodType<string, string>>(value: Value) =>
-  z
+function anyOf<Value extends z.ZodType<string, string>>(value: Value) {
+  const list = z
     .string()
     .transform((text) => text.split(','))
-    .pipe(z.array(value).min(1).max(MOST_VALUES))
-    .optional();
+    .pipe(z.array(value).min(1).max(MOST_VALUES));
+  const { $schema: _, ...items } = z.toJSONSchema(value, { io: 'input' });
+  return shownAs(list, { type: 'array', items, maxItems: MOST_VALUES }).optional();
+}
 
 export const eventFilterSchema = z.strictObject({
   queue: anyOf(queueName).describe('Only jobs of this queue, or of one of several with commas between.'),
@@ -37,4 +40,5 @@ export const lastEventIdSchema = z
     });
     return z.NEVER;
   })
-  .optional();
+  .optional()
+  .describe('Id of the last event that you have: what followed it is told first.');

@@ -6,12 +6,14 @@ import type { EventFilter } from '#common/domain/job-event.js';
 import { InjectLogger } from '#common/logging/inject-logger.js';
 import type { Logger } from '#common/logging/logger.js';
 import { Semaphore } from '#common/runtime/semaphore.js';
+import { Operation } from '../http/operation.js';
 import { OpenStreams } from '../http/open-streams.js';
 import { checked, ValidationPipe } from '../http/validation.js';
 import { jobIdSchema } from '../jobs/job.schemas.js';
 import { JobService } from '../jobs/job.service.js';
 import { EventFeed } from './event-feed.js';
 import { EventListener } from './event-listener.js';
+import { listenToEvents, listenToJobEvents } from './event.operations.js';
 import { eventFilterSchema, lastEventIdSchema, type EventFilterQuery } from './event.schemas.js';
 
 const inUrl = new ValidationPipe('bad-request');
@@ -32,6 +34,7 @@ export class EventsController {
 
   /** Server-sent events about all jobs, or those that the query names. Last-Event-ID goes on where another stream ended. */
   @Get('events')
+  @Operation(listenToEvents)
   async listen(
     @Query({ schema: eventFilterSchema, pipes: [inUrl] }) { queue, type, state }: EventFilterQuery,
     @Headers('last-event-id') lastEventId: string | undefined,
@@ -44,6 +47,7 @@ export class EventsController {
 
   /** The same about one job. The first event says how the job is; what it tells may be told again. */
   @Get('jobs/:id/events')
+  @Operation(listenToJobEvents)
   async listenToJob(
     @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: { id: string },
     @Headers('last-event-id') lastEventId: string | undefined,

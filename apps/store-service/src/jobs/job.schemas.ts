@@ -12,7 +12,7 @@ import {
   type Json,
 } from '#common/domain/job.js';
 import { MAX_RETRY_DELAY_MS } from '#common/domain/retry-policy.js';
-import { cursor, moment, numberInQuery, pageLimit, storableText } from '../http/fields.js';
+import { cursor, flagInQuery, moment, numberInQuery, pageLimit, storableText } from '../http/fields.js';
 import { shownAs } from '../http/shown-as.js';
 import { parseOutputId } from './output-id.js';
 import { storableJson } from './storable-json.js';
@@ -186,8 +186,7 @@ export type ListJobs = z.output<typeof listJobsSchema>;
 
 export const outputQuerySchema = z.strictObject({
   attempt: numberInQuery(0, 999).optional().describe('Which attempt; the latest unless given.'),
-  follow: z
-    .enum(['true', 'false'])
+  follow: flagInQuery
     .optional()
     .describe('Stream what the job writes, while it writes it, until it has ended.'),
 });
@@ -207,4 +206,5 @@ export const outputIdSchema = z
     });
     return z.NEVER;
   })
-  .optional();
+  .optional()
+  .describe('With `follow=true`, the last id that you were given: what followed is told.');

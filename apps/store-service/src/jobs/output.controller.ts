@@ -6,9 +6,11 @@ import { LiveOutputRepository } from '#common/database/live-output.repository.js
 import { InjectLogger } from '#common/logging/inject-logger.js';
 import type { Logger } from '#common/logging/logger.js';
 import { Alarm } from '#common/runtime/alarm.js';
+import { Operation } from '../http/operation.js';
 import { OpenStreams } from '../http/open-streams.js';
 import { checked, ValidationPipe } from '../http/validation.js';
 import { FollowedJobs } from './followed-jobs.js';
+import { getJobOutput } from './job.operations.js';
 import { presentOutput } from './job.presenter.js';
 import type { OutputView } from './job.views.js';
 import { jobIdSchema, outputIdSchema, outputQuerySchema, type OutputQuery } from './job.schemas.js';
@@ -32,6 +34,7 @@ export class OutputController {
 
   /** With `follow=true`, server-sent events until the job has ended; 204 for a client that has had all of them. */
   @Get(':id/output')
+  @Operation(getJobOutput)
   async output(
     @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: { id: string },
     @Query({ schema: outputQuerySchema, pipes: [inUrl] }) { attempt: wanted, follow }: OutputQuery,
@@ -39,7 +42,7 @@ export class OutputController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    if (follow === 'true' && wanted !== 0) {
+    if (follow === true && wanted !== 0) {
       await this.service.get(id);
       if (lastEventId === ALL_TOLD) void reply.status(204).send();
       else await this.#follow(id, wanted, lastEventId, request, reply);

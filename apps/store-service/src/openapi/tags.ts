@@ -2,6 +2,7 @@
 export const TAGS = {
   Jobs: 'Submit work, see what became of it, end it early.',
   Workflows: 'Jobs that are submitted together, of which some wait for others.',
+  Events: 'Hear of what happens to jobs, as it happens.',
   Schedules: 'Jobs that recur, by cron or at intervals.',
   'Dead letters': 'Jobs whose attempts are used up: look through them, drive them again, delete them.',
   Cluster: 'Who is there, who leads, and what the executors do.',
