@@ -12,6 +12,7 @@ import { withPostgres } from '#tools/sql.js';
 import { uniqueName } from '../support/environment.js';
 import { forget, Reader, record } from './support/events.js';
 import { GRACE_MS, LONG_AGO, newJob, TestStore } from './support/database.js';
+import { died, succeeded, WorkflowWorld } from './support/workflow.js';
 
 let store: TestStore;
 let events: EventRepository;
@@ -143,6 +144,26 @@ test('every way to make a job and to change its state is told in the transaction
     lost.id,
   );
   expect(told).toEqual([{ change: 'deleted', state: 'dead' }]);
+
+  const world = await WorkflowWorld.in(store);
+  const chain = await world.make({ a: '', b: 'a', c: 'b' }, { maxAttempts: 1 });
+  await chain.start();
+  await chain.finish({ a: succeeded() });
+  await chain.start();
+  await chain.finish({ b: died });
+  while ((await world.settle()) > 0);
+  expect(await chain.states()).toBe('a:succeeded b:dead c:cancelled');
+  await world.workflows.retry(chain.id, (await chain.workflow()).version, 1);
+  await chain.start();
+  await world.workflows.cancel(chain.id);
+  const ofWorkflow = await store.prisma.query<{ change: string; state: string }>(
+    `SELECT change, state FROM job_events WHERE workflow_id = $1::uuid ORDER BY seq DESC LIMIT 2`,
+    chain.id,
+  );
+  expect(ofWorkflow.map(({ change, state }) => `${change} ${state}`).toSorted()).toEqual([
+    'cancel-requested running',
+    'state cancelled',
+  ]);
 
   // The guard itself holds.
   await forget(store);

@@ -21,6 +21,7 @@ export interface JobFilter {
 export interface EventFilter {
   readonly queue?: string | undefined;
   readonly type?: string | undefined;
+  readonly workflow?: string | undefined;
   readonly state?: string | undefined;
 }
 

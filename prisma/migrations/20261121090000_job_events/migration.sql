@@ -7,6 +7,7 @@ CREATE UNLOGGED TABLE "job_events" (
   "job_id" UUID NOT NULL,
   "type" TEXT NOT NULL,
   "queue" TEXT NOT NULL,
+  "workflow_id" UUID,
   "change" TEXT NOT NULL,
   "state" TEXT NOT NULL,
   "attempt" INTEGER NOT NULL,

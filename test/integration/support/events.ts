@@ -1,6 +1,6 @@
 /** What the tests of events share: a recording, and reading it as a listener would. */
 import { EventRepository } from '#common/database/event.repository.js';
-import { recordEvents } from '#common/database/event-statements.js';
+import { EVENT_COLUMNS, recordEvents } from '#common/database/event-statements.js';
 import type { EventPosition, Moment } from '#common/domain/event-position.js';
 import type { JobEvent } from '#common/domain/job-event.js';
 import { eventually } from '../../support/eventually.js';
@@ -12,7 +12,7 @@ WITH changed AS (
   UPDATE jobs SET attempt = attempt + 1
   FROM (SELECT id FROM unnest($1::uuid[]) WITH ORDINALITY AS chosen(id, nth) ORDER BY nth) AS chosen
   WHERE jobs.id = chosen.id
-  RETURNING jobs.id, jobs.type, jobs.queue, jobs.state, jobs.attempt, jobs.delivery
+  RETURNING ${EVENT_COLUMNS}
 ),${recordEvents('changed')}
 SELECT count(*)::int AS count FROM changed`;
 

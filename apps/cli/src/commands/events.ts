@@ -9,6 +9,7 @@ import { oneLine, pad, type Paint } from '../text.js';
 interface EventsFlags {
   readonly queue?: string;
   readonly type?: string;
+  readonly workflow?: string;
   readonly state?: string;
   readonly output: 'text' | 'jsonl';
 }
@@ -24,6 +25,7 @@ export function addEventsCommand(program: Command, context: CommandContext): voi
     .argument('[id]', 'only this job')
     .addOption(new Option('--queue <names>', 'only these queues, with commas between'))
     .addOption(new Option('--type <types>', 'only these types, with commas between'))
+    .addOption(new Option('--workflow <ids>', 'only jobs of these workflows, with commas between'))
     .addOption(new Option('--state <states>', 'only changes to these states, with commas between'))
     .addOption(
       new Option('-o, --output <format>', 'text for people; jsonl (one object a line) for programs')

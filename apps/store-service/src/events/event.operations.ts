@@ -5,7 +5,7 @@ import { lastEventIdSchema } from './event.schemas.js';
 
 const EXAMPLE = `id: mi5w2x9k-3v0a-3v0f.2-a7
 event: job
-data: {"jobId":"0198f2a4-6c11-7d2e-8a4b-3f5e6d7c8b9a","type":"command","queue":"default","change":"state","state":"running","attempt":1,"delivery":1,"at":"2030-01-31T08:00:00.005Z"}
+data: {"jobId":"0198f2a4-6c11-7d2e-8a4b-3f5e6d7c8b9a","type":"command","queue":"default","workflowId":null,"change":"state","state":"running","attempt":1,"delivery":1,"at":"2030-01-31T08:00:00.005Z"}
 
 `;
 const STREAM = {

@@ -20,6 +20,9 @@ function anyOf<Value extends z.ZodType<string, string>>(value: Value) {
 export const eventFilterSchema = z.strictObject({
   queue: anyOf(queueName).describe('Only jobs of this queue, or of one of several with commas between.'),
   type: anyOf(jobType).describe('Only jobs of this type, or of one of several with commas between.'),
+  workflow: anyOf(z.uuid('must be a workflow id (a UUID)')).describe(
+    'Only jobs of this workflow, or of one of several with commas between.',
+  ),
   state: anyOf(z.enum(JOB_STATES)).describe(
     'Only changes to this state, or to one of several with commas between.',
   ),

@@ -36,12 +36,12 @@ export class EventsController {
   @Get('events')
   @Operation(listenToEvents)
   async listen(
-    @Query({ schema: eventFilterSchema, pipes: [inUrl] }) { queue, type, state }: EventFilterQuery,
+    @Query({ schema: eventFilterSchema, pipes: [inUrl] }) { queue, type, workflow, state }: EventFilterQuery,
     @Headers('last-event-id') lastEventId: string | undefined,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const filter = { queues: queue, types: type, states: state };
+    const filter = { queues: queue, types: type, workflowIds: workflow, states: state };
     await this.#serve(filter, lastEventId, request, reply, async () => ({}));
   }
 
@@ -56,8 +56,8 @@ export class EventsController {
   ): Promise<void> {
     await this.jobs.get(id);
     await this.#serve({ jobId: id }, lastEventId, request, reply, async () => {
-      const { type, queue, state, attempt, delivery } = await this.jobs.get(id);
-      return { job: { jobId: id, type, queue, state, attempt, delivery } };
+      const { type, queue, workflowId, state, attempt, delivery } = await this.jobs.get(id);
+      return { job: { jobId: id, type, queue, workflowId, state, attempt, delivery } };
     });
   }
 

@@ -76,7 +76,7 @@ redriven AS (
   UPDATE jobs SET state = 'scheduled', run_at = now(), finished_at = NULL, max_attempts = attempt + ${attempts}::int,
     error = CASE WHEN attempt > 0 THEN error END, waits_for = CASE WHEN waits_for IS NOT NULL THEN 0 END, ${AWAITED_AGAIN}
   FROM chosen WHERE jobs.id = chosen.id
-  RETURNING ${EVENT_COLUMNS}, jobs.workflow_id
+  RETURNING ${EVENT_COLUMNS}
 ),
 ${recordEvents('redriven')},
 ${IN_ITS_WORKFLOW}
@@ -98,9 +98,9 @@ const PURGE_MATCHING = `/* purge_matching */
 WITH gone AS (
   DELETE FROM jobs WHERE id IN (
     SELECT id FROM jobs WHERE ${MATCHING} AND ${mayBeDeleted('jobs')} ORDER BY id LIMIT $6 FOR UPDATE SKIP LOCKED)
-  RETURNING ${EVENT_COLUMNS}, workflow_id
+  RETURNING ${EVENT_COLUMNS}
 ),
-${recordEvents('gone', `'deleted'`)},
+${recordEvents('gone', { change: `'deleted'` })},
 ${DELETE_BELONGINGS}
 SELECT id FROM gone`;
 

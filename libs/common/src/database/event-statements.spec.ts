@@ -49,7 +49,8 @@ test('every statement that changes the state of jobs, makes or deletes them reco
   // The search still finds what it is to watch.
   expect(changing).toEqual(
     expect.arrayContaining([
-      'STORE_NEW_JOBS',
+      'storeNewJobs',
+      'tellChildren',
       'CLAIM_DUE',
       'START_JOBS',
       'FINISH',

@@ -20,21 +20,24 @@ const WANTED = `(SELECT CASE WHEN hinting THEN pg_notify('${HINT_CHANNEL}', 'eve
 
 /**
  * A CTE that records what a statement did to jobs. Every statement that changes a state, or deletes, has one.
- * @param changed the CTE that did it and returns id, type, queue, state, attempt and delivery as they are now
+ * @param changed the CTE that did it, which returns EVENT_COLUMNS as they are now
  * @param change SQL of the change (JobChange)
+ * @param only SQL of which of the rows are told
  */
-export const recordEvents = (changed: string, change = `'state'`) => `
-job_event AS (
-  INSERT INTO job_events (xid, job_id, type, queue, change, state, attempt, delivery)
-  SELECT (SELECT pg_current_xact_id()::text::bigint), id, type, queue, ${change}, state, attempt, delivery
-  FROM ${changed} WHERE ${WANTED}
+export const recordEvents = (changed: string, { change = `'state'`, only = 'true' } = {}) => `
+${changed}_event AS (
+  INSERT INTO job_events (xid, job_id, type, queue, workflow_id, change, state, attempt, delivery)
+  SELECT (SELECT pg_current_xact_id()::text::bigint), id, type, queue, workflow_id, ${change}, state, attempt, delivery
+  FROM ${changed} WHERE ${only} AND ${WANTED}
 )`;
 
-/** What recordEvents needs to be returned, for statements that return nothing else by these names. */
-export const EVENT_COLUMNS = `jobs.id, jobs.type, jobs.queue, jobs.state, jobs.attempt, jobs.delivery`;
+/** What recordEvents needs to be returned. */
+export const EVENT_COLUMNS = `jobs.id, jobs.type, jobs.queue, jobs.workflow_id, jobs.state, jobs.attempt, jobs.delivery`;
 
 /** The change of a statement that cancels: a running job is only asked to end. */
-export const CANCELLATION = `CASE WHEN state = 'running' THEN 'cancel-requested' ELSE 'state' END`;
+export const CANCELLATION = {
+  change: `CASE WHEN state = 'running' THEN 'cancel-requested' ELSE 'state' END`,
+};
 
 /**
  * Says that events are wanted, and begins to record unless that is so already.
@@ -92,7 +95,8 @@ SELECT pg_snapshot_xmax(seen)::text::float8 AS next,
   ARRAY(SELECT under_way::text::float8 FROM pg_snapshot_xip(seen) AS under_way) AS "underWay",
   generation::float8 AS generation, complete, hinting, pruned_below::float8 AS "prunedBelow",
   (SELECT coalesce(json_agg(json_build_object(
-     'seq', seq, 'jobId', job_id, 'type', type, 'queue', queue, 'change', change, 'state', state, 'attempt', attempt,
+     'seq', seq, 'jobId', job_id, 'type', type, 'queue', queue, 'workflowId', workflow_id,
+     'change', change, 'state', state, 'attempt', attempt,
      'delivery', delivery, 'at', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) ORDER BY seq), '[]')
    FROM page) AS events
 FROM moment LEFT JOIN event_demand ON one_row`;

@@ -269,8 +269,7 @@ accepted AS (
   FROM ended${standing}
   WHERE jobs.id = ended.id AND ${isIn('running')} AND jobs.executor_id = ended.executor_id
     AND jobs.delivery = ended.delivery AND jobs.attempt = ended.attempt
-  RETURNING ${EVENT_COLUMNS}, ended.attempt AS ended_attempt, ended.outcome, ended.attempt_error, jobs.executor_id, jobs.started_at,
-    jobs.workflow_id
+  RETURNING ${EVENT_COLUMNS}, ended.attempt AS ended_attempt, ended.outcome, ended.attempt_error, jobs.executor_id, jobs.started_at
 ),
 ${recordEvents('accepted')},
 history AS (

@@ -22,7 +22,14 @@ import { PrismaService } from './prisma.service.js';
  */
 export type Hint = 'work' | 'types' | 'queues' | 'schedules' | 'workflows' | 'events' | HintAboutJob;
 type HintAboutJob = 'cancel' | 'follow' | 'output';
-const PLAIN: readonly string[] = ['work', 'types', 'queues', 'schedules', 'workflows', 'events'] satisfies Hint[];
+const PLAIN: readonly string[] = [
+  'work',
+  'types',
+  'queues',
+  'schedules',
+  'workflows',
+  'events',
+] satisfies Hint[];
 const ABOUT_JOB: readonly string[] = ['cancel', 'follow', 'output'] satisfies HintAboutJob[];
 
 interface HintEvents {

@@ -3,12 +3,10 @@ import { expect, test } from 'vitest';
 import { earliestMissing, eventId, parseEventId, positionAt } from './event-position.js';
 
 const number = fc.nat({ max: 2 ** 40 });
-const moment = fc
-  .tuple(number, fc.array(fc.nat({ max: 2000 }), { maxLength: 5 }))
-  .map(([next, behind]) => ({
-    next: next + 2000,
-    underWay: behind.map((distance) => next + 2000 - distance),
-  }));
+const moment = fc.tuple(number, fc.array(fc.nat({ max: 2000 }), { maxLength: 5 })).map(([next, behind]) => ({
+  next: next + 2000,
+  underWay: behind.map((distance) => next + 2000 - distance),
+}));
 
 test('a position is the same after it was an id', () => {
   fc.assert(

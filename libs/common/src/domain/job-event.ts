@@ -13,6 +13,7 @@ export interface JobEvent {
   readonly jobId: string;
   readonly type: string;
   readonly queue: string;
+  readonly workflowId: string | null;
   readonly change: JobChange;
   readonly state: JobState;
   /** Attempts that were started. */
@@ -26,14 +27,19 @@ export interface JobEvent {
 /** Every field that is given must fit; one with several values fits with any of them. */
 export interface EventFilter {
   readonly jobId?: string | undefined;
+  readonly workflowIds?: readonly string[] | undefined;
   readonly queues?: readonly string[] | undefined;
   readonly types?: readonly string[] | undefined;
   readonly states?: readonly JobState[] | undefined;
 }
 
-export function isWanted({ jobId, queues, types, states }: EventFilter, event: JobEvent): boolean {
+export function isWanted(
+  { jobId, workflowIds, queues, types, states }: EventFilter,
+  event: JobEvent,
+): boolean {
   return (
     (jobId === undefined || event.jobId === jobId) &&
+    (workflowIds === undefined || (event.workflowId !== null && workflowIds.includes(event.workflowId))) &&
     (queues === undefined || queues.includes(event.queue)) &&
     (types === undefined || types.includes(event.type)) &&
     (states === undefined || states.includes(event.state))
