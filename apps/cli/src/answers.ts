@@ -67,6 +67,26 @@ export const jobOutput = z.looseObject({
   omittedBytes: z.number(),
 });
 
+/** A piece of output that is followed. */
+export const outputPiece = z.looseObject({
+  stream: z.enum(['out', 'err']),
+  text: z.string(),
+  omittedBytes: z.number().optional(),
+});
+
+export const jobEvent = z.looseObject({
+  jobId: z.string(),
+  type: z.string(),
+  queue: z.string(),
+  change: z.string(),
+  state: z.enum(JOB_STATES),
+  attempt: z.number(),
+  at: z.string(),
+});
+
+/** Something that was to be told cannot be told any more. */
+export const gap = z.looseObject({ detail: z.string() });
+
 export const schedule = z.looseObject({
   name: z.string(),
   state: z.string(),
@@ -164,6 +184,7 @@ export const cluster = z.looseObject({
 export type Job = z.infer<typeof job>;
 export type JobPage = z.infer<typeof jobPage>;
 export type BulkResult = z.infer<typeof bulkResult>;
+export type JobEvent = z.infer<typeof jobEvent>;
 export type JobOutput = z.infer<typeof jobOutput>;
 export type Schedule = z.infer<typeof schedule>;
 export type SchedulePage = z.infer<typeof schedulePage>;

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { JobState } from '#common/domain/job.js';
 import { z } from 'zod';
 import * as answers from './answers.js';
+import { streamEvents, type StreamMessage } from './event-stream.js';
 import { requestJson, type HttpOptions, type HttpRequest } from './http.js';
 import { UnexpectedAnswerError } from './store-errors.js';
 import type { NewJob } from './new-job.js';
@@ -14,6 +15,14 @@ export interface JobFilter {
   readonly state?: JobState | undefined;
   readonly type?: string | undefined;
   readonly queue?: string | undefined;
+}
+
+/** Each may name several, with commas between. */
+export interface EventFilter {
+  readonly queue?: string | undefined;
+  readonly type?: string | undefined;
+  readonly workflow?: string | undefined;
+  readonly state?: string | undefined;
 }
 
 /** Which dead jobs are meant; times are ISO 8601 with offset. */
@@ -73,6 +82,20 @@ export class StoreApi {
   /** @param attempt the last one when not given */
   getOutput(id: string, attempt?: number): Promise<answers.JobOutput> {
     return this.get(answers.jobOutput, `${jobPath(id)}/output`, { attempt: attempt?.toString() });
+  }
+
+  /** What a job writes, from the first byte of an attempt on, until it has ended. @param attempt all from the latest on when not given */
+  followOutput(id: string, attempt?: number): AsyncGenerator<StreamMessage> {
+    const query = { follow: 'true', attempt: attempt?.toString() };
+    return streamEvents(this.options, { path: `${jobPath(id)}/output`, query });
+  }
+
+  /** What happens to one job, or to all that the filter lets through; it does not end by itself. */
+  streamEvents(id: string | undefined, filter: EventFilter): AsyncGenerator<StreamMessage> {
+    return streamEvents(
+      this.options,
+      id === undefined ? { path: 'api/v1/events', query: { ...filter } } : { path: `${jobPath(id)}/events` },
+    );
   }
 
   listDeadLetters(filter: DeadLetterFilter, limit: number): Promise<answers.JobPage> {

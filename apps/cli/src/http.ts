@@ -51,7 +51,7 @@ export async function requestJson(options: HttpOptions, request: HttpRequest): P
     try {
       return await sendOnce(options, request);
     } catch (error) {
-      if (!request.repeatable || !isTransient(error)) throw error;
+      if (!request.repeatable || !isRetryable(error)) throw error;
       const retryMs = retryDelayMs(error, tries);
       if (performance.now() + retryMs > giveUpAt) throw error;
       await pause(retryMs, options.signal);
@@ -93,7 +93,7 @@ async function exchange(options: HttpOptions, request: HttpRequest, signal: Abor
   }
 }
 
-function urlOf(baseUrl: URL, { path, query }: HttpRequest): URL {
+export function urlOf(baseUrl: URL, { path, query }: Pick<HttpRequest, 'path' | 'query'>): URL {
   const url = new URL(baseUrl);
   url.pathname = `${baseUrl.pathname.replace(/\/$/, '')}/${path}`;
   for (const [name, value] of Object.entries(query ?? {})) {
@@ -102,13 +102,14 @@ function urlOf(baseUrl: URL, { path, query }: HttpRequest): URL {
   return url;
 }
 
-function isTransient(error: unknown): boolean {
+/** Whether the same request may succeed in a moment. */
+export function isRetryable(error: unknown): boolean {
   return (
     error instanceof UnreachableError || (error instanceof RefusedError && RETRYABLE_STATUS.has(error.status))
   );
 }
 
-function retryDelayMs(error: unknown, tries: number): number {
+export function retryDelayMs(error: unknown, tries: number): number {
   if (error instanceof RefusedError && error.retryAfterMs !== undefined) return error.retryAfterMs;
   const backoff = Math.min(FIRST_RETRY_MS * 2 ** (tries - 1), LONGEST_RETRY_MS);
   // Half of it is jitter, so that many clients do not come back in step.

@@ -8,6 +8,7 @@ import { checkedBy, storeUrl } from './arguments.js';
 import { addCancelCommand } from './commands/cancel.js';
 import { addClusterCommand } from './commands/cluster.js';
 import { addDlqCommand } from './commands/dlq.js';
+import { addEventsCommand } from './commands/events.js';
 import { addGetCommand } from './commands/get.js';
 import { addListCommand } from './commands/list.js';
 import { addLogsCommand } from './commands/logs.js';
@@ -27,6 +28,7 @@ const COMMANDS = [
   addListCommand,
   addLogsCommand,
   addWaitCommand,
+  addEventsCommand,
   addCancelCommand,
   addDlqCommand,
   addScheduleCommand,

@@ -7,6 +7,7 @@ import { ZookeeperSession } from '#common/coordination/zookeeper-session.js';
 import { DatabaseModule } from '#common/database/database.module.js';
 import { ExecutorRepository, type ExecutorRegistration } from '#common/database/executor.repository.js';
 import { JobTypeRepository } from '#common/database/job-type.repository.js';
+import { LiveOutputRepository } from '#common/database/live-output.repository.js';
 import { HintListener, Notifier } from '#common/database/notifications.js';
 import { ParentRepository } from '#common/database/parent.repository.js';
 import { LOOKUPS_ONLY, PrismaService } from '#common/database/prisma.service.js';
@@ -22,6 +23,7 @@ import type { ExecutorEnvironment } from './environment.js';
 import { HandlerRegistry } from './handlers/registry.js';
 import { Heartbeat } from './heartbeat.js';
 import { JobRunner } from './job-runner.js';
+import { LiveOutput } from './live-output.js';
 import { QueueConsumer } from './queue-consumer.js';
 import { Reclaimer } from './reclaimer.js';
 
@@ -53,9 +55,24 @@ export class ExecutorModule implements OnApplicationBootstrap {
         Reclaimer,
         {
           provide: JobRunner,
-          inject: [RunRepository, ParentRepository, Notifier],
-          useFactory: (runs: RunRepository, parents: ParentRepository, notifier: Notifier) =>
-            new JobRunner(registration.id, environment, handlers, leaseClock, runs, parents, notifier, log),
+          inject: [RunRepository, ParentRepository, Notifier, LiveOutputRepository],
+          useFactory: (
+            runs: RunRepository,
+            parents: ParentRepository,
+            notifier: Notifier,
+            outputs: LiveOutputRepository,
+          ) =>
+            new JobRunner(
+              registration.id,
+              environment,
+              handlers,
+              leaseClock,
+              runs,
+              parents,
+              notifier,
+              log,
+              new LiveOutput(outputs, environment.EXECUTOR_OUTPUT_LIMIT_BYTES, log),
+            ),
         },
         {
           provide: Heartbeat,

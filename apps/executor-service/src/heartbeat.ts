@@ -51,6 +51,7 @@ export class Heartbeat {
 
   start(): void {
     this.hints.on('cancel', (jobId) => this.runner.stop(jobId, 'cancelled'));
+    this.hints.on('follow', (jobId) => this.runner.follow(jobId));
     this.hints.on('listening', () => this.#alarm.ring());
     // While a type is taken for slow, or nothing is known of it, its jobs are handed over one by one.
     this.runner.means.onShift(() => this.#alarm.ring());

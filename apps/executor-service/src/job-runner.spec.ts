@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { parseEnvironment } from '#common/config/environment.js';
+import type { LiveOutputRepository } from '#common/database/live-output.repository.js';
 import type { Notifier } from '#common/database/notifications.js';
 import type { ParentRepository } from '#common/database/parent.repository.js';
 import type { EndedAttempt, FinishResult, RunRepository } from '#common/database/run.repository.js';
@@ -10,6 +11,7 @@ import type { Logger } from '#common/logging/logger.js';
 import { executorEnvironment } from './environment.js';
 import { defineHandler } from './handlers/handler.js';
 import { HandlerRegistry } from './handlers/registry.js';
+import { LiveOutput } from './live-output.js';
 import { JobRunner } from './job-runner.js';
 
 /** The batches form over setImmediate, which stays real. */
@@ -75,6 +77,7 @@ function setUp(slots = 2) {
     {} as ParentRepository,
     { send: (hint: string) => hints.push(hint) } as unknown as Notifier,
     log,
+    new LiveOutput({ write: vi.fn<() => Promise<void>>() } as unknown as LiveOutputRepository, 1024, log),
   );
   const run = (...ids: string[]) => runner.run(ids.map((jobId) => ({ jobId, delivery: 1 })));
   const running = () => [...ends.keys()];

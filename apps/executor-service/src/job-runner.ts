@@ -24,6 +24,7 @@ import { Attempt, type StopReason } from './attempt.js';
 import type { ExecutorEnvironment } from './environment.js';
 import { OutputCapture } from './handlers/output-capture.js';
 import { HandlerRegistry } from './handlers/registry.js';
+import type { LiveOutput } from './live-output.js';
 import { MeanDurations } from './mean-durations.js';
 
 /** Most starts or finishes in one statement. */
@@ -57,6 +58,7 @@ export class JobRunner {
     private readonly parents: ParentRepository,
     private readonly notifier: Notifier,
     private readonly log: Logger,
+    private readonly live: LiveOutput,
   ) {
     this.#slots = new Semaphore(environment.EXECUTOR_SLOTS);
     // An attempt that ignores its timeout is given up by the runner before its deadline lets the reclaimer take it.
@@ -148,6 +150,11 @@ export class JobRunner {
     this.#running.get(jobId)?.stop(reason);
   }
 
+  /** Somebody wants to see what a job writes, whether it runs here or not. */
+  follow(jobId: string): void {
+    this.live.follow(jobId, this.#running.get(jobId));
+  }
+
   /** Asks everything that runs to end. */
   stopAll(reason: StopReason): void {
     for (const attempt of this.#running.values()) attempt.stop(reason);
@@ -200,6 +207,7 @@ export class JobRunner {
       this.#readParents,
     );
     this.#running.set(job.id, attempt);
+    this.live.started(attempt);
     return attempt;
   }
 
@@ -216,6 +224,8 @@ export class JobRunner {
   /** Records the end of an attempt, however long Postgres is away: the fences decide whether it still counts. */
   async #finish(attempt: Attempt, outcome: Outcome): Promise<void> {
     const { job, output } = attempt;
+    const followed = this.live.ended(attempt);
+    if (followed !== undefined) await followed;
     const ended: EndedAttempt = {
       jobId: job.id,
       delivery: job.delivery,

@@ -9,6 +9,11 @@ const STEP = 2000;
 const PAUSE_FACTOR = 2;
 /** And at least this long, in milliseconds. */
 const MIN_PAUSE_MS = 5;
+/** Events deleted in one step; they come faster than jobs do, and cost less. */
+const EVENTS_STEP = 20_000;
+/** How long events, and what was followed live, are kept, in milliseconds: for listeners that come back. */
+const EVENTS_KEPT_MS = 15 * 60_000;
+const LIVE_OUTPUT_KEPT_MS = 5 * 60_000;
 /** Pause when everything old has been looked at, in milliseconds. */
 const ROUND_PAUSE_MS = 60_000;
 const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
@@ -41,8 +46,12 @@ export class Pruner {
     this.#workflowsFrom = workflows.lastId ?? BEFORE_ALL;
     const keys = await this.repository.pruneIdempotencyKeys(term, STEP);
     const occurrences = await this.repository.pruneOccurrences(term, this.retention.occurrencesMs, STEP);
-    if (step.lastId === null && workflows.lastId === null && keys < STEP && occurrences < STEP)
+    const events = await this.repository.pruneEvents(term, EVENTS_KEPT_MS, EVENTS_STEP);
+    const isDone = step.lastId === null && workflows.lastId === null;
+    if (isDone && keys < STEP && occurrences < STEP && events < EVENTS_STEP) {
+      await this.repository.pruneLiveOutputs(term, LIVE_OUTPUT_KEPT_MS);
       return ROUND_PAUSE_MS;
+    }
     return Math.max(MIN_PAUSE_MS, (performance.now() - startedAt) * PAUSE_FACTOR);
   }
 }

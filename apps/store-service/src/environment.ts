@@ -10,6 +10,11 @@ import {
 
 export const storeSettings = z.object({
   STORE_SERVICE_PORT: wholeNumber(0, 65_535).default(3000).describe('Port of the API; 0 takes any free one.'),
+  STORE_MAX_STREAMS: wholeNumber(0, 100_000)
+    .default(1000)
+    .describe(
+      'Event streams and followed outputs that one store has open at once. Whoever comes then is answered 503.',
+    ),
   STORE_SERVICE_HOST: z
     .string()
     .min(1)

@@ -3,7 +3,8 @@ import { Module, type DynamicModule, type OnApplicationBootstrap } from '@nestjs
 import { CoordinationModule } from '#common/coordination/coordination.module.js';
 import { Membership } from '#common/coordination/members.js';
 import { DatabaseModule } from '#common/database/database.module.js';
-import { PrismaService } from '#common/database/prisma.service.js';
+import { EventRepository } from '#common/database/event.repository.js';
+import { LOOKUPS_ONLY, PrismaService } from '#common/database/prisma.service.js';
 import { HealthController, readinessChecks } from '#common/health/health.controller.js';
 import { LoggingModule } from '#common/logging/logging.module.js';
 import type { ServiceContext } from '#common/runtime/service.js';
@@ -12,11 +13,16 @@ import { ClusterController } from './cluster/cluster.controller.js';
 import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
 import type { StoreEnvironment } from './environment.js';
 import { grpcProviders } from './grpc/grpc.providers.js';
+import { EventFeed } from './events/event-feed.js';
+import { EventsController } from './events/events.controller.js';
+import { OpenStreams } from './http/open-streams.js';
 import { JobBatchController } from './jobs/job-batch.controller.js';
 import { JobBatchService } from './jobs/job-batch.service.js';
+import { FollowedJobs } from './jobs/followed-jobs.js';
 import { JobTypes } from './jobs/job-types.js';
 import { JobService } from './jobs/job.service.js';
 import { JobsController } from './jobs/jobs.controller.js';
+import { OutputController } from './jobs/output.controller.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
 import { ScheduleService } from './schedules/schedule.service.js';
 import { SchedulesController } from './schedules/schedules.controller.js';
@@ -28,6 +34,10 @@ import { LeaseService } from './workers/lease.service.js';
 import { LeasesController } from './workers/leases.controller.js';
 import { WorkerTypes } from './workers/worker-types.js';
 import { WorkerTypesController } from './workers/worker-types.controller.js';
+
+/** Events are read on connections of their own: by index whatever the statistics say, and never behind requests. */
+const EVENT_DATABASE = Symbol('EVENT_DATABASE');
+const EVENT_CONNECTIONS = 3;
 
 @Module({})
 export class StoreModule implements OnApplicationBootstrap {
@@ -42,8 +52,10 @@ export class StoreModule implements OnApplicationBootstrap {
         CoordinationModule.register({ environment, identity, log }),
       ],
       controllers: [
+        EventsController,
         JobBatchController,
         JobsController,
+        OutputController,
         SchedulesController,
         WorkflowsController,
         DeadLettersController,
@@ -65,6 +77,24 @@ export class StoreModule implements OnApplicationBootstrap {
         LeaseBatchService,
         WorkerTypes,
         ...grpcProviders(environment, log),
+        EventFeed,
+        FollowedJobs,
+        { provide: OpenStreams, useFactory: () => new OpenStreams(environment.STORE_MAX_STREAMS) },
+        {
+          provide: EVENT_DATABASE,
+          useFactory: () =>
+            new PrismaService(
+              { ...environment, PG_MAX_CONNS: EVENT_CONNECTIONS },
+              'triumvir-events',
+              log,
+              LOOKUPS_ONLY,
+            ),
+        },
+        {
+          provide: EventRepository,
+          inject: [EVENT_DATABASE],
+          useFactory: (prisma: PrismaService) => new EventRepository(prisma),
+        },
         // ZooKeeper is not among them: without it the store still takes jobs and answers for them.
         readinessChecks(
           (prisma: PrismaService, types: JobTypes) => [

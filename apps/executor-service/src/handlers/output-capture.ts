@@ -12,6 +12,13 @@ interface Piece {
   readonly chunks: Buffer[];
 }
 
+/** What was written to one stream, and how many bytes before it. */
+export interface CapturedChunk {
+  readonly stream: Stream;
+  readonly position: number;
+  readonly bytes: Buffer;
+}
+
 /** More changes between the two streams than this are not kept apart. */
 const MAX_PIECES = 1000;
 
@@ -22,6 +29,9 @@ export class OutputCapture {
   #headBytes = 0;
   #tailBytes = 0;
   #omittedBytes = 0;
+  readonly #written = { out: 0, err: 0 };
+  /** Told of everything that is written, as long as somebody wants to know. */
+  onWrite: ((chunk: CapturedChunk) => void) | undefined;
 
   constructor(limitBytes: number) {
     this.#half = Math.floor(limitBytes / 2);
@@ -36,6 +46,9 @@ export class OutputCapture {
   }
 
   write(stream: Stream, bytes: Buffer): void {
+    const position = this.#written[stream];
+    this.#written[stream] += bytes.length;
+    this.onWrite?.({ stream, position, bytes });
     const room = this.#half - this.#headBytes;
     if (room > 0) {
       const fits = bytes.subarray(0, room);
@@ -65,6 +78,23 @@ export class OutputCapture {
       omittedBytes: index === 0 ? this.#omittedBytes : 0,
     }));
     return [...head, ...tail];
+  }
+
+  /** All that is kept, as it was written, in the order of writing. */
+  chunks(): CapturedChunk[] {
+    const kept = (pieces: readonly Piece[]) =>
+      pieces.flatMap(({ stream, chunks }) => chunks.map((bytes) => ({ stream, bytes })));
+    const [head, tail] = [kept(this.#head), kept(this.#tail)];
+    const position = { out: 0, err: 0 };
+    const placed = ({ stream, bytes }: Omit<CapturedChunk, 'position'>): CapturedChunk => {
+      position[stream] += bytes.length;
+      return { stream, bytes, position: position[stream] - bytes.length };
+    };
+    const first = head.map(placed);
+    // What was left out lies before the tail.
+    for (const stream of ['out', 'err'] as const) position[stream] = this.#written[stream];
+    for (const { stream, bytes } of tail) position[stream] -= bytes.length;
+    return [...first, ...tail.map(placed)];
   }
 
   /** Drops the oldest bytes of the tail. */

@@ -43,6 +43,7 @@ const job: Job = {
   error: null,
   workflowId: null,
   waitsFor: null,
+  worker: null,
 };
 
 const throughTheWire = (given: object) => message('Job').deserialize(message('Job').serialize(given));

@@ -28,6 +28,8 @@ export interface AnswerOptions {
   readonly example?: Json;
   /** Default application/json. */
   readonly mediaType?: string;
+  /** Other media types that the body may have, each with an example. */
+  readonly orAs?: Readonly<Record<string, { readonly description: string; readonly example: string }>>;
   /** What each header of the answer tells. */
   readonly headers?: Readonly<Record<string, string>>;
 }

@@ -1,7 +1,7 @@
 /** The routes of /api/v1/jobs as the API's document tells them. */
 import type { Json } from '#common/domain/job.js';
 import type { OperationOptions } from '../http/operation.js';
-import { idempotencyKeySchema } from './job.schemas.js';
+import { idempotencyKeySchema, outputIdSchema } from './job.schemas.js';
 import { jobPageSchema, jobSchema, jobWithAttemptsSchema, outputSchema } from './job.views.js';
 
 /** A job of the examples, as it is just after its submission. */
@@ -141,11 +141,30 @@ export const cancelJob = {
   problems: { 'not-found': NO_SUCH_JOB, conflict: 'The job has ended already.' },
 } as const satisfies OperationOptions;
 
+const FOLLOWED = `id: 1.1.0.0
+event: attempt
+data: {"attempt":1}
+
+id: 1.1.6.0
+event: output
+data: {"stream":"out","text":"hello\\n"}
+
+event: end
+data: {"attempt":1,"state":"succeeded"}
+
+id: done
+event: done
+data: {"state":"succeeded"}
+
+`;
+
 export const getJobOutput = {
   id: 'getJobOutput',
   tag: 'Jobs',
   summary: 'Read what a job wrote',
-  description: 'Of each attempt the beginning and the end are kept, 256 KiB together.',
+  description:
+    'Of each attempt the beginning and the end are kept, 256 KiB together. With `follow=true` the answer is a stream that tells what the job writes within 200 ms of its being written, attempt after attempt, each byte once, until the job has ended; Last-Event-ID, of whichever store, goes on where another stream ended.',
+  headers: { 'Last-Event-ID': outputIdSchema },
   example: { query: { attempt: 1 } },
   answers: {
     200: {
@@ -160,6 +179,17 @@ export const getJobOutput = {
         truncated: false,
         omittedBytes: 0,
       },
+      orAs: {
+        'text/event-stream': {
+          description:
+            'With `follow=true`. `attempt`: what follows belongs to this one. `output`: a piece, and how many bytes before it could not be told, if any. `end`: the attempt is over, and how the job is now. `done`: the job has ended. `gap`: not all could be told.',
+          example: FOLLOWED,
+        },
+      },
+    },
+    204: {
+      description:
+        'With `follow=true`, for a client whose Last-Event-ID says that it has been told everything.',
     },
   },
   problems: { 'not-found': 'There is no job with this id, or it has not had this attempt.' },

@@ -12,8 +12,9 @@ import {
   type Json,
 } from '#common/domain/job.js';
 import { MAX_RETRY_DELAY_MS } from '#common/domain/retry-policy.js';
-import { cursor, moment, numberInQuery, pageLimit, storableText } from '../http/fields.js';
+import { cursor, flagInQuery, moment, numberInQuery, pageLimit, storableText } from '../http/fields.js';
 import { shownAs } from '../http/shown-as.js';
+import { parseOutputId } from './output-id.js';
 import { storableJson } from './storable-json.js';
 
 const TEN_YEARS_MS = 10 * 365 * 24 * 3_600_000;
@@ -185,4 +186,25 @@ export type ListJobs = z.output<typeof listJobsSchema>;
 
 export const outputQuerySchema = z.strictObject({
   attempt: numberInQuery(0, 999).optional().describe('Which attempt; the latest unless given.'),
+  follow: flagInQuery
+    .optional()
+    .describe('Stream what the job writes, while it writes it, until it has ended.'),
 });
+
+export type OutputQuery = z.output<typeof outputQuerySchema>;
+
+/** Where to go on in what a job writes: the last id that the client was given, by whichever store. */
+export const outputIdSchema = z
+  .string()
+  .transform((text, context) => {
+    const id = parseOutputId(text);
+    if (id !== undefined) return id;
+    context.issues.push({
+      code: 'custom',
+      message: 'must be the id of an event that a store has sent',
+      input: text,
+    });
+    return z.NEVER;
+  })
+  .optional()
+  .describe('With `follow=true`, the last id that you were given: what followed is told.');

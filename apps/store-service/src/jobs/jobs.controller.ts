@@ -1,23 +1,22 @@
-/** /api/v1/jobs: submit, look up, list, cancel, read output. */
+/** /api/v1/jobs: submit, look up, list, cancel. */
 import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import type { Parent } from '#common/domain/workflow.js';
 import { encodeCursor } from '../http/fields.js';
 import { Operation } from '../http/operation.js';
 import { checked, ValidationPipe } from '../http/validation.js';
-import { cancelJob, getJob, getJobOutput, listJobs, submitJob } from './job.operations.js';
-import { presentAttempts, presentJob, presentListedJob, presentOutput } from './job.presenter.js';
+import { cancelJob, getJob, listJobs, submitJob } from './job.operations.js';
+import { presentAttempts, presentJob, presentListedJob } from './job.presenter.js';
 import {
   createJobSchema,
   idempotencyKeySchema,
   jobIdSchema,
   listJobsSchema,
-  outputQuerySchema,
   type CreateJob,
   type ListJobs,
 } from './job.schemas.js';
 import { JobService } from './job.service.js';
-import type { AttemptView, JobView, ListedJobView, OutputView } from './job.views.js';
+import type { AttemptView, JobView, ListedJobView } from './job.views.js';
 
 const inBody = new ValidationPipe('validation-failed');
 const inUrl = new ValidationPipe('bad-request');
@@ -77,15 +76,5 @@ export class JobsController {
     const job = await this.jobs.cancel(id);
     if (job.state === 'running') void reply.status(202);
     return presentJob(job);
-  }
-
-  @Get(':id/output')
-  @Operation(getJobOutput)
-  async output(
-    @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: { id: string },
-    @Query({ schema: outputQuerySchema, pipes: [inUrl] }) { attempt: wanted }: { attempt?: number },
-  ): Promise<OutputView> {
-    const { attempt, pieces } = await this.jobs.output(id, wanted);
-    return presentOutput(id, attempt, pieces);
   }
 }

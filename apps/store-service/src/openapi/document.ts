@@ -113,9 +113,7 @@ function requestBodyOf(
   const content: Record<string, Content> = {
     'application/json': { schema, ...exampleOf(operation.example?.body) },
   };
-  for (const [mediaType, { description, example }] of Object.entries(operation.alsoAccepts ?? {})) {
-    content[mediaType] = { schema: { type: 'string', description }, example };
-  }
+  Object.assign(content, texts(operation.alsoAccepts ?? {}));
   return {
     required: !(route.body ?? checked).safeParse(undefined).success,
     ...(description !== undefined && { description }),
@@ -124,7 +122,7 @@ function requestBodyOf(
 }
 
 function answerOf(
-  { description, schema, example, mediaType, headers }: AnswerOptions,
+  { description, schema, example, mediaType, orAs = {}, headers }: AnswerOptions,
   schemas: JsonSchemas,
 ): Answer {
   const body = schema === undefined ? { type: 'string' as const } : schemas.of(schema, 'output');
@@ -140,9 +138,24 @@ function answerOf(
       ),
     }),
     ...(hasBody && {
-      content: { [mediaType ?? 'application/json']: { schema: body, ...exampleOf(example) } },
+      content: {
+        [mediaType ?? 'application/json']: { schema: body, ...exampleOf(example) },
+        ...texts(orAs),
+      },
     }),
   };
+}
+
+/** Bodies that are no JSON. */
+function texts(
+  mediaTypes: Readonly<Record<string, { readonly description: string; readonly example: string }>>,
+): Record<string, Content> {
+  return Object.fromEntries(
+    Object.entries(mediaTypes).map(([mediaType, { description, example }]) => [
+      mediaType,
+      { schema: { type: 'string', description }, example },
+    ]),
+  );
 }
 
 const exampleOf = (example: Json | undefined) => (example === undefined ? {} : { example });

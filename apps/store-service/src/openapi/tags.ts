@@ -2,6 +2,7 @@
 export const TAGS = {
   Jobs: 'Submit work, see what became of it, end it early.',
   Workflows: 'Jobs that are submitted together, of which some wait for others.',
+  Events: 'Hear of what happens to jobs, as it happens.',
   Schedules: 'Jobs that recur, by cron or at intervals.',
   'Dead letters': 'Jobs whose attempts are used up: look through them, drive them again, delete them.',
   Workers: 'Programs in any language that run jobs: lease them, keep them alive, say what became of them.',

@@ -7,6 +7,7 @@ import { DeadLetterRepository } from './dead-letter.repository.js';
 import { ExecutorRepository } from './executor.repository.js';
 import { FeedRepository } from './feed.repository.js';
 import { FiringRepository } from './firing.repository.js';
+import { LiveOutputRepository } from './live-output.repository.js';
 import { JobTypeRepository } from './job-type.repository.js';
 import { JobRepository } from './job.repository.js';
 import { KeyedSubmissionRepository } from './keyed-submission.repository.js';
@@ -29,6 +30,7 @@ const REPOSITORIES = [
   FiringRepository,
   JobRepository,
   JobTypeRepository,
+  LiveOutputRepository,
   KeyedSubmissionRepository,
   LeaderEpochs,
   LeaseRepository,

@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import type { ListedJob } from './job.repository.js';
 import { AWAITED_AGAIN } from './dependency-statements.js';
+import { EVENT_COLUMNS, recordEvents } from './event-statements.js';
 import { DELETE_BELONGINGS, LISTED_JOB_COLUMNS, mayBeDeleted } from './job-statements.js';
 import { REOPEN_WORKFLOW } from './workflow-statements.js';
 import { PrismaService } from './prisma.service.js';
@@ -75,8 +76,9 @@ redriven AS (
   UPDATE jobs SET state = 'scheduled', run_at = now(), finished_at = NULL, max_attempts = attempt + ${attempts}::int,
     error = CASE WHEN attempt > 0 THEN error END, waits_for = CASE WHEN waits_for IS NOT NULL THEN 0 END, ${AWAITED_AGAIN}
   FROM chosen WHERE jobs.id = chosen.id
-  RETURNING jobs.id, jobs.workflow_id
+  RETURNING ${EVENT_COLUMNS}
 ),
+${recordEvents('redriven')},
 ${IN_ITS_WORKFLOW}
 SELECT id FROM redriven`;
 
@@ -96,8 +98,9 @@ const PURGE_MATCHING = `/* purge_matching */
 WITH gone AS (
   DELETE FROM jobs WHERE id IN (
     SELECT id FROM jobs WHERE ${MATCHING} AND ${mayBeDeleted('jobs')} ORDER BY id LIMIT $6 FOR UPDATE SKIP LOCKED)
-  RETURNING id, workflow_id
+  RETURNING ${EVENT_COLUMNS}
 ),
+${recordEvents('gone', { change: `'deleted'` })},
 ${DELETE_BELONGINGS}
 SELECT id FROM gone`;
 

@@ -4,10 +4,11 @@
  * cancellations that must go further down; the leader settles those, level by level, with the same step.
  */
 import { DEPENDENCY_FAILED } from '#common/domain/workflow.js';
+import { EVENT_COLUMNS, recordEvents } from './event-statements.js';
 
 /**
- * Tells the jobs that wait of the end of others, as CTEs of a statement that has ended those. The last of them, `told`, has
- * the state of each job that was changed.
+ * Tells the jobs that wait of the end of others, as CTEs of a statement that has ended those. One of them, `told`, has the
+ * state of each job that was changed.
  *
  * - An edge is told once: it leaves `pending`. A job waits for as many edges as are not met, so one with two parents in the
  *   same batch is counted down by two, in one update; and parents that end at the same moment in two transactions wait for
@@ -51,8 +52,8 @@ told AS (
     run_at = CASE WHEN waits_for = children.met THEN greatest(run_at, date_trunc('milliseconds', now())) ELSE run_at END,
     error = coalesce(children.error, jobs.error)
   FROM children WHERE jobs.id = children.id AND coalesce(jobs.state = 'blocked', false)
-  RETURNING jobs.state
-)`;
+  RETURNING ${EVENT_COLUMNS}
+),${recordEvents('told', { only: `state <> 'blocked'` })}`;
 }
 
 /** What the statement answers besides its own rows: one row without an id for each state that other jobs came to. */

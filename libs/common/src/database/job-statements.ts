@@ -6,6 +6,8 @@
 
 import { PRIORITY, type JobState } from '#common/domain/job.js';
 import { settledIf, tellChildren, TOLD_STATES } from './dependency-statements.js';
+import { CANCELLATION, EVENT_COLUMNS, recordEvents } from './event-statements.js';
+import { HINT_CHANNEL } from './hint-channel.js';
 
 /** What a job's row looks like to the repository. */
 export const JOB_COLUMNS = `id, name, type, queue, state, priority, run_at AS "runAt", delivery, attempt,
@@ -56,19 +58,20 @@ const NEW_JOB_TIMES = `id, run_at AS "runAt", created_at AS "createdAt"`;
 
 /** Submit: stores new jobs. In: one array for each column. Rows: id and times of each, in no particular order. */
 export const INSERT_JOBS = `/* insert_jobs */
-${STORE_NEW_JOBS}
+WITH stored AS (${STORE_NEW_JOBS}
 FROM ${NEW_JOBS}
-RETURNING ${NEW_JOB_TIMES}`;
-
-/** The channel of the hints between processes (notifications.ts). */
-export const HINT_CHANNEL = 'triumvir';
+RETURNING ${EVENT_COLUMNS}, run_at, created_at),
+${recordEvents('stored')}
+SELECT ${NEW_JOB_TIMES} FROM stored`;
 
 /** The same for a few jobs that are due: the leader is woken by the commit itself, one round trip sooner. */
 export const INSERT_JOBS_WITH_HINT = `/* insert_jobs_with_hint */
-WITH hint AS MATERIALIZED (SELECT pg_notify('${HINT_CHANNEL}', 'work'))
-${STORE_NEW_JOBS}
+WITH hint AS MATERIALIZED (SELECT pg_notify('${HINT_CHANNEL}', 'work')),
+stored AS (${STORE_NEW_JOBS}
 FROM ${NEW_JOBS}, hint
-RETURNING ${NEW_JOB_TIMES}`;
+RETURNING ${EVENT_COLUMNS}, run_at, created_at),
+${recordEvents('stored')}
+SELECT ${NEW_JOB_TIMES} FROM stored`;
 
 /**
  * Submit with Idempotency-Keys: stores the jobs whose key is new, together with the key.
@@ -81,10 +84,12 @@ WITH fresh AS (
   SELECT DISTINCT ON (key) key, hash, job_id FROM unnest($14::text[], $15::text[], $1::uuid[]) AS k(key, hash, job_id) ORDER BY key
   ON CONFLICT (key) DO NOTHING
   RETURNING job_id
-)
-${STORE_NEW_JOBS}
+),
+stored AS (${STORE_NEW_JOBS}
 FROM ${NEW_JOBS} JOIN fresh ON fresh.job_id = n.id
-RETURNING ${NEW_JOB_TIMES}`;
+RETURNING ${EVENT_COLUMNS}, run_at, created_at),
+${recordEvents('stored')}
+SELECT ${NEW_JOB_TIMES} FROM stored`;
 
 /** What earlier submissions with these Idempotency-Keys have made. Rows: key, hash of the request, id of the job. */
 export const FIND_IDEMPOTENCY_KEYS = `/* find_idempotency_keys */
@@ -92,10 +97,12 @@ SELECT key, request_hash AS "requestHash", job_id AS "jobId" FROM idempotency_ke
 
 /** Stores one job unless an unfinished one has its unique key. Rows: the job, or none. Index: jobs_unique_key_idx. */
 export const INSERT_UNIQUE_JOB = `/* insert_unique_job */
-${STORE_NEW_JOBS}
+WITH stored AS (${STORE_NEW_JOBS}
 FROM ${NEW_JOBS}
 ON CONFLICT (unfinished_key) WHERE unfinished_key IS NOT NULL DO NOTHING
-RETURNING ${JOB_COLUMNS}`;
+RETURNING *),
+${recordEvents('stored')}
+SELECT ${JOB_COLUMNS} FROM stored`;
 
 /** The unfinished job that has a unique key, locked so that it cannot start or end meanwhile. Rows: one or none. */
 export const LOCK_UNIQUE_JOB = `/* lock_unique_job */
@@ -155,8 +162,9 @@ due AS MATERIALIZED (
 claimed AS (
   UPDATE jobs SET state = 'queued', delivery = delivery + 1, queued_at = now()
   FROM due WHERE jobs.id = due.id AND ${isIn('scheduled')}
-  RETURNING jobs.id, jobs.delivery, jobs.type, jobs.queue, jobs.priority, jobs.run_at
-)
+  RETURNING ${EVENT_COLUMNS}, jobs.priority, jobs.run_at
+),
+${recordEvents('claimed')}
 SELECT id, delivery, type, queue, priority, due.at_ms AS "runAtMs", due.at_ms - moment.ms AS "dueInMs"
 FROM claimed, (SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS ms) AS moment,
   LATERAL (SELECT extract(epoch FROM run_at)::float8 * 1000 AS at_ms) AS due
@@ -206,11 +214,15 @@ ORDER BY in_flight_since LIMIT $4`;
 export const TAKE_BACK_DELIVERIES = `/* take_back_deliveries */
 WITH standing AS MATERIALIZED (
   SELECT 1 FROM leader_epochs WHERE election = $1 AND epoch = $2 FOR SHARE
-)
-UPDATE jobs SET state = 'scheduled', queued_at = NULL
-FROM standing, unnest($3::uuid[], $4::int[]) AS lost(id, delivery)
-WHERE jobs.id = lost.id AND ${isIn('queued')} AND jobs.delivery = lost.delivery
-RETURNING jobs.id`;
+),
+taken AS (
+  UPDATE jobs SET state = 'scheduled', queued_at = NULL
+  FROM standing, unnest($3::uuid[], $4::int[]) AS lost(id, delivery)
+  WHERE jobs.id = lost.id AND ${isIn('queued')} AND jobs.delivery = lost.delivery
+  RETURNING ${EVENT_COLUMNS}
+),
+${recordEvents('taken')}
+SELECT id FROM taken`;
 
 /**
  * T4, start: turns deliveries into running attempts.
@@ -220,13 +232,17 @@ RETURNING jobs.id`;
  */
 export const START_JOBS = `/* start_jobs */
 WITH ${WITHOUT_FSYNC},
-alive AS MATERIALIZED (SELECT 1 FROM executors, nosync WHERE id = $1::uuid AND lease_until > now())
-UPDATE jobs SET state = 'running', attempt = attempt + 1, executor_id = $1::uuid, started_at = now(),
-  finished_at = NULL, deadline = now() + (timeout_ms + $4::float8) * interval '1 millisecond'
-FROM alive, unnest($2::uuid[], $3::int[]) AS d(id, delivery)
-WHERE jobs.id = d.id AND ${isIn('queued')} AND jobs.delivery = d.delivery
-RETURNING jobs.id, type, payload, jobs.delivery, attempt, max_attempts AS "maxAttempts", timeout_ms::float8 AS "timeoutMs", retry,
-  on_lost AS "onLost", CASE WHEN waits_for IS NOT NULL THEN true END AS "hasParents"`;
+alive AS MATERIALIZED (SELECT 1 FROM executors, nosync WHERE id = $1::uuid AND lease_until > now()),
+started AS (
+  UPDATE jobs SET state = 'running', attempt = attempt + 1, executor_id = $1::uuid, started_at = now(),
+    finished_at = NULL, deadline = now() + (timeout_ms + $4::float8) * interval '1 millisecond'
+  FROM alive, unnest($2::uuid[], $3::int[]) AS d(id, delivery)
+  WHERE jobs.id = d.id AND ${isIn('queued')} AND jobs.delivery = d.delivery
+  RETURNING ${EVENT_COLUMNS}, payload, max_attempts, timeout_ms, retry, on_lost, waits_for
+),
+${recordEvents('started')}
+SELECT id, type, payload, delivery, attempt, max_attempts AS "maxAttempts", timeout_ms::float8 AS "timeoutMs", retry,
+  on_lost AS "onLost", CASE WHEN waits_for IS NOT NULL THEN true END AS "hasParents" FROM started`;
 
 /** Whether the attempt that ended is the last of its job. */
 const IS_LAST = `ended.state NOT IN ('scheduled', 'blocked') OR cancel_requested_at IS NOT NULL`;
@@ -260,12 +276,12 @@ accepted AS (
   FROM ended${standing}
   WHERE jobs.id = ended.id AND ${isIn('running')} AND jobs.executor_id = ended.executor_id
     AND jobs.delivery = ended.delivery AND jobs.attempt = ended.attempt
-  RETURNING jobs.id, jobs.state, ended.attempt, ended.outcome, ended.attempt_error, jobs.executor_id, jobs.started_at,
-    jobs.workflow_id
+  RETURNING ${EVENT_COLUMNS}, ended.attempt AS ended_attempt, ended.outcome, ended.attempt_error, jobs.executor_id, jobs.started_at
 ),
+${recordEvents('accepted')},
 history AS (
   INSERT INTO job_attempts (job_id, attempt, outcome, executor_id, started_at, error)
-  SELECT id, attempt, outcome, executor_id, started_at, attempt_error FROM accepted WHERE outcome IS NOT NULL
+  SELECT id, ended_attempt, outcome, executor_id, started_at, attempt_error FROM accepted WHERE outcome IS NOT NULL
 ),
 ${tellChildren(`SELECT id, state FROM accepted WHERE workflow_id IS NOT NULL AND state NOT IN ('scheduled', 'blocked')`)}`;
 
@@ -273,7 +289,7 @@ export const FINISH_JOBS = `/* finish_jobs */
 WITH ${FINISH('')},
 output AS (
   INSERT INTO job_outputs (job_id, attempt, seq, stream, text, omitted_bytes)
-  SELECT o.job_id, accepted.attempt, o.seq, o.stream, o.text, o.omitted_bytes
+  SELECT o.job_id, accepted.ended_attempt, o.seq, o.stream, o.text, o.omitted_bytes
   FROM unnest($12::uuid[], $13::int[], $14::text[], $15::text[], $16::bigint[]) AS o(job_id, seq, stream, text, omitted_bytes)
   JOIN accepted ON accepted.id = o.job_id
 )
@@ -312,10 +328,11 @@ WITH cancelled AS (
     ${settledIf(`state <> 'running'`)},
     cancel_requested_at = coalesce(cancel_requested_at, now())
   WHERE id = $1::uuid AND state IN ('blocked', 'scheduled', 'queued', 'running')
-  RETURNING ${JOB_COLUMNS}
+  RETURNING *
 ),
-${tellChildren(`SELECT id, state FROM cancelled WHERE "workflowId" IS NOT NULL AND state = 'cancelled'`)}
-SELECT * FROM cancelled`;
+${recordEvents('cancelled', CANCELLATION)},
+${tellChildren(`SELECT id, state FROM cancelled WHERE workflow_id IS NOT NULL AND state = 'cancelled'`)}
+SELECT ${JOB_COLUMNS} FROM cancelled`;
 
 /**
  * What an executor should know of: its attempts that somebody wants ended, and those that began a while ago. The safety

@@ -4,6 +4,7 @@
  * the worker has. So T6's guard (state, delivery, attempt, executor) fences a worker's calls as it fences an executor's.
  */
 import { TOLD_STATES } from './dependency-statements.js';
+import { recordEvents } from './event-statements.js';
 import { EACH_PRIORITY, FINISH, isIn, JOB_COLUMNS, WITHOUT_FSYNC } from './job-statements.js';
 
 /**
@@ -59,9 +60,10 @@ leased AS (
     deadline = now() + (timeout_ms + $6::float8) * interval '1 millisecond',
     lease_until = now() + leases.lease_ms * interval '1 millisecond'
   FROM leases WHERE jobs.id = leases.job_id AND ${isIn('scheduled')}
-  RETURNING leases.nth::int, jobs.lease_until AS "leaseUntil", ${JOB_COLUMNS}
-)
-SELECT * FROM leased ORDER BY nth`;
+  RETURNING leases.nth, jobs.*
+),
+${recordEvents('leased')}
+SELECT nth::int, lease_until AS "leaseUntil", ${JOB_COLUMNS} FROM leased ORDER BY nth`;
 
 /**
  * When the next job for such a worker is due. In: types; queues or null. Rows: one; in how many milliseconds (negative when it

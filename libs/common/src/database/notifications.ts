@@ -9,15 +9,28 @@ import type { DatabaseEnvironment } from '#common/config/environment.js';
 import type { Logger } from '#common/logging/logger.js';
 import { Alarm } from '#common/runtime/alarm.js';
 import { repeat } from '#common/runtime/repeat.js';
-import { HINT_CHANNEL, WITHOUT_FSYNC } from './job-statements.js';
+import { HINT_CHANNEL } from './hint-channel.js';
+import { WITHOUT_FSYNC } from './job-statements.js';
 import { PrismaService } from './prisma.service.js';
 
 /**
  * work: a job may be due, or room for one was made. cancel: a running job (its id follows) should end.
  * types: an executor announced job types. queues: a queue came into being. schedules: one was made or changed.
  * workflows: jobs of workflows ended in a way that others may have to follow.
+ * events: jobs changed, and somebody listens. follow: somebody wants to see what a job (its id follows) writes, for a
+ * while; output: a job that is followed has written something.
  */
-export type Hint = 'work' | 'cancel' | 'types' | 'queues' | 'schedules' | 'workflows';
+export type Hint = 'work' | 'types' | 'queues' | 'schedules' | 'workflows' | 'events' | HintAboutJob;
+type HintAboutJob = 'cancel' | 'follow' | 'output';
+const PLAIN: readonly string[] = [
+  'work',
+  'types',
+  'queues',
+  'schedules',
+  'workflows',
+  'events',
+] satisfies Hint[];
+const ABOUT_JOB: readonly string[] = ['cancel', 'follow', 'output'] satisfies HintAboutJob[];
 
 interface HintEvents {
   work: [];
@@ -26,6 +39,9 @@ interface HintEvents {
   queues: [];
   schedules: [];
   workflows: [];
+  events: [];
+  follow: [jobId: string];
+  output: [jobId: string];
   /** Listening (again): hints may have been missed, so look for yourself. */
   listening: [];
 }
@@ -126,15 +142,8 @@ export class HintListener
   }
 
   #receive(payload: string): void {
-    const [hint, jobId] = payload.split(':');
-    if (hint === 'cancel' && jobId !== undefined) this.emit('cancel', jobId);
-    else if (
-      hint === 'work' ||
-      hint === 'types' ||
-      hint === 'queues' ||
-      hint === 'schedules' ||
-      hint === 'workflows'
-    )
-      this.emit(hint);
+    const [hint = '', jobId] = payload.split(':');
+    if (jobId !== undefined && ABOUT_JOB.includes(hint)) this.emit(hint as HintAboutJob, jobId);
+    else if (PLAIN.includes(hint)) this.emit(hint as Exclude<Hint, HintAboutJob>);
   }
 }

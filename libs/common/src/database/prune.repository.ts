@@ -1,7 +1,9 @@
 /** Deletes what retention no longer keeps, in small steps that never hold locks for long. */
 import { Injectable } from '@nestjs/common';
+import { PRUNE_EVENTS } from './event-statements.js';
 import { LeaderEpochs, type Fence } from './leader-epochs.js';
 import { DELETE_BELONGINGS, mayBeDeleted } from './job-statements.js';
+import { PRUNE_LIVE_OUTPUTS } from './live-output-statements.js';
 import { PrismaService } from './prisma.service.js';
 
 /** How long finished jobs are kept, in milliseconds since their end. */
@@ -151,6 +153,24 @@ export class PruneRepository {
       keptMs,
       limit,
     );
+    return gone.length;
+  }
+
+  /** @returns how many were deleted; `limit` of them means that there may be more */
+  async pruneEvents(fence: Fence, keptMs: number, limit: number): Promise<number> {
+    const [step] = await this.prisma.query<{ deleted: number }>(
+      PRUNE_EVENTS,
+      fence.election,
+      fence.epoch,
+      keptMs,
+      limit,
+    );
+    return step?.deleted ?? 0;
+  }
+
+  /** What runs that have ended wrote while somebody followed them: the job has it now. @returns how many pieces went */
+  async pruneLiveOutputs(fence: Fence, keptMs: number): Promise<number> {
+    const gone = await this.prisma.query<object>(PRUNE_LIVE_OUTPUTS, fence.election, fence.epoch, keptMs);
     return gone.length;
   }
 }

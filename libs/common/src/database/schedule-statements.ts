@@ -3,6 +3,7 @@
  * leader fenced by its epoch.
  */
 
+import { CANCELLATION, EVENT_COLUMNS, recordEvents } from './event-statements.js';
 import { isRemote } from './job-statements.js';
 
 /** What a schedule's row looks like to the repository. */
@@ -87,7 +88,9 @@ WITH entered AS (
 made AS (
   INSERT INTO jobs (id, run_at, ${TEMPLATE_COLUMNS})
   SELECT job_id, run_at, ${FROM_TEMPLATE} FROM entered JOIN schedules s ON s.id = schedule_id WHERE job_id IS NOT NULL
-)
+  RETURNING ${EVENT_COLUMNS}
+),
+${recordEvents('made')}
 SELECT schedule_id AS id FROM entered WHERE job_id IS NOT NULL`;
 
 /**
@@ -110,8 +113,9 @@ cancelled AS (
   FROM occurrences o
   WHERE o.schedule_id = ANY ($6::uuid[]) AND o.job_open AND jobs.id = o.job_id AND jobs.id <> ALL ($5::uuid[])
     AND jobs.state IN ${UNFINISHED}
-  RETURNING jobs.id, jobs.state
+  RETURNING ${EVENT_COLUMNS}
 ),
+${recordEvents('cancelled', CANCELLATION)},
 closed AS (
   UPDATE occurrences o SET job_open = false
   WHERE o.schedule_id = ANY ($7::uuid[]) AND o.job_open
@@ -168,7 +172,9 @@ WITH entered AS (
 made AS (
   INSERT INTO jobs (id, run_at, ${TEMPLATE_COLUMNS})
   SELECT $2::uuid, due_at, ${FROM_TEMPLATE} FROM entered JOIN schedules s ON s.id = schedule_id
-)
+  RETURNING ${EVENT_COLUMNS}
+),
+${recordEvents('made')}
 SELECT due_at AS "dueAt" FROM entered`;
 
 export const GET_SCHEDULE = `/* get_schedule */

@@ -1,5 +1,6 @@
 /** The SQL of workflows, in the manner of job-statements.ts. How ends reach those that wait is in dependency-statements.ts. */
 import { AWAITED_AGAIN, settledIf, tellChildren, TOLD_STATES } from './dependency-statements.js';
+import { CANCELLATION, EVENT_COLUMNS, recordEvents } from './event-statements.js';
 import { newJobsTable, storeNewJobs } from './job-statements.js';
 
 /** How many jobs are in which state, blocked ones that wait for a person counted as held; and when the last one ended. */
@@ -41,7 +42,9 @@ stored_jobs AS (
     values: ', made.id, n.waits_for, n.awaited',
   })}
   FROM made, ${newJobsTable({ arrays: ', $14::int[], $15::bool[]', names: ', waits_for, awaited' })}
+  RETURNING ${EVENT_COLUMNS}
 ),
+${recordEvents('stored_jobs')},
 stored_dependencies AS (
   INSERT INTO job_dependencies (parent_id, child_id, on_failure)
   SELECT parent_id, child_id, on_failure FROM made, unnest($16::uuid[], $17::uuid[], $18::text[]) AS e(parent_id, child_id, on_failure)
@@ -104,8 +107,9 @@ cancelled AS (
     ${settledIf(`state <> 'running'`)},
     cancel_requested_at = now()
   FROM chosen WHERE jobs.id = chosen.id
-  RETURNING jobs.id, jobs.state
-)
+  RETURNING ${EVENT_COLUMNS}
+),
+${recordEvents('cancelled', CANCELLATION)}
 SELECT id, state FROM cancelled`;
 
 /** In: the workflow; most jobs. */
@@ -164,8 +168,9 @@ retried AS (
     run_at = now(), finished_at = NULL, cancel_requested_at = NULL, result = NULL, error = NULL,
     max_attempts = CASE WHEN attempt > 0 THEN attempt + $3::int ELSE max_attempts END
   FROM waiting WHERE jobs.id = waiting.id
-  RETURNING jobs.state
-)
+  RETURNING ${EVENT_COLUMNS}
+),
+${recordEvents('retried')}
 SELECT (SELECT count(*)::int FROM retried WHERE state = 'scheduled') AS due,
   (SELECT count(*)::int FROM retried WHERE state = 'blocked') AS waiting
 FROM reopened`;

@@ -1,0 +1,55 @@
+/**
+ * The jobs whose output somebody follows at this store. Executors are told again and again as long as somebody does: a
+ * hint may be lost, and an executor may be new.
+ */
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { HintListener, Notifier } from '#common/database/notifications.js';
+import type { Alarm } from '#common/runtime/alarm.js';
+
+/** Three times in the time for which executors remember it, in milliseconds. */
+const REPEAT_MS = 2000;
+
+interface Followed {
+  readonly alarms: Set<Alarm>;
+  readonly timer: NodeJS.Timeout;
+}
+
+@Injectable()
+export class FollowedJobs implements OnApplicationBootstrap {
+  readonly #jobs = new Map<string, Followed>();
+
+  constructor(
+    private readonly hints: HintListener,
+    private readonly notifier: Notifier,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.hints.on('output', (jobId) => this.#ring(jobId));
+    this.hints.on('listening', () => {
+      for (const jobId of this.#jobs.keys()) this.#ring(jobId);
+    });
+  }
+
+  /** Rings `alarm` when the job has written something, until what it returns is called. */
+  follow(jobId: string, alarm: Alarm): () => void {
+    let followed = this.#jobs.get(jobId);
+    if (followed === undefined) {
+      const ask = () => this.notifier.send('follow', jobId);
+      followed = { alarms: new Set(), timer: setInterval(ask, REPEAT_MS).unref() };
+      this.#jobs.set(jobId, followed);
+      ask();
+    }
+    const { alarms, timer } = followed;
+    alarms.add(alarm);
+    return () => {
+      alarms.delete(alarm);
+      if (alarms.size > 0) return;
+      clearInterval(timer);
+      this.#jobs.delete(jobId);
+    };
+  }
+
+  #ring(jobId: string): void {
+    for (const alarm of this.#jobs.get(jobId)?.alarms ?? []) alarm.ring();
+  }
+}
