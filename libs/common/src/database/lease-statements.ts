@@ -142,7 +142,7 @@ WITH ${FINISH('')},
 dropped AS (
   DELETE FROM job_outputs USING accepted, ended
   WHERE ended.id = accepted.id AND ended.executor_id = accepted.executor_id AND NOT ended.counted
-    AND job_outputs.job_id = accepted.id AND job_outputs.attempt = accepted.attempt
+    AND job_outputs.job_id = accepted.id AND job_outputs.attempt = accepted.ended_attempt
 )
 SELECT id, executor_id AS "executorId", state FROM accepted
 UNION ALL SELECT told.id, NULL::uuid, told.state FROM (${TOLD_STATES}) AS told`;
