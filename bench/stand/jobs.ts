@@ -109,7 +109,8 @@ export async function endsOf(db: Session, runAtMs: number): Promise<Ends> {
 export async function isDrained(db: Session): Promise<boolean> {
   const [row] = await db.query<{ drained: boolean }>(
     `SELECT NOT EXISTS (SELECT FROM jobs WHERE in_flight_since IS NOT NULL)
-        AND NOT EXISTS (SELECT FROM jobs WHERE queue = 'default' AND priority = 5 AND claimable_at <= now()) AS drained`,
+        AND NOT EXISTS (SELECT FROM jobs WHERE queue = 'default' AND priority = 5 AND claimable_at <= now()
+            AND fairness_key IS NULL AND concurrency_key IS NULL) AS drained`,
   );
   return row?.drained === true;
 }

@@ -4,8 +4,10 @@ import { ExecutorRepository } from '#common/database/executor.repository.js';
 import { FeedRepository, type ClaimedJob } from '#common/database/feed.repository.js';
 import { JobRepository } from '#common/database/job.repository.js';
 import { LeaderEpochs, type Fence } from '#common/database/leader-epochs.js';
+import { LimitedFeedRepository } from '#common/database/limited-feed.repository.js';
 import { Notifier } from '#common/database/notifications.js';
 import { LOOKUPS_ONLY, PrismaService } from '#common/database/prisma.service.js';
+import { QueueRepository } from '#common/database/queue.repository.js';
 import { RunRepository } from '#common/database/run.repository.js';
 import type { Job, NewJob } from '#common/domain/job.js';
 import { createLogger } from '#common/logging/logger.js';
@@ -25,6 +27,8 @@ export const GRACE_MS = 3000;
 export class TestStore {
   readonly jobs: JobRepository;
   readonly feed: FeedRepository;
+  readonly limitedFeed: LimitedFeedRepository;
+  readonly queues: QueueRepository;
   readonly runs: RunRepository;
   readonly executors: ExecutorRepository;
   readonly epochs: LeaderEpochs;
@@ -37,7 +41,10 @@ export class TestStore {
     this.epochs = new LeaderEpochs(prisma);
     this.jobs = new JobRepository(prisma, new Notifier(prisma));
     this.feed = new FeedRepository(prisma, this.epochs);
-    this.runs = new RunRepository(prisma, this.epochs, new Notifier(prisma));
+    this.limitedFeed = new LimitedFeedRepository(prisma, this.epochs);
+    const notifier = new Notifier(prisma);
+    this.queues = new QueueRepository(prisma, notifier);
+    this.runs = new RunRepository(prisma, this.epochs, notifier);
     this.executors = new ExecutorRepository(prisma);
   }
 
@@ -76,9 +83,9 @@ export class TestStore {
   /** Claims what is due, so many of each queue. */
   async claim(leader: Fence, rooms: Readonly<Record<string, number>>): Promise<ClaimedJob[] | 'fenced'> {
     const wanted = Object.entries(rooms).map(([queue, room]) => ({ queue, room }));
-    const claimed = await this.feed.claimDue(leader, wanted);
+    const claimed = await this.feed.claimDue(leader, wanted, '0');
     if (claimed.length > 0) return claimed;
-    return (await this.feed.nextClaimInMs(leader, wanted)) === 'fenced' ? 'fenced' : claimed;
+    return (await this.feed.nextClaimInMs(leader, wanted, '0')) === 'fenced' ? 'fenced' : claimed;
   }
 
   submit(changes: Partial<NewJob> = {}): Promise<Job> {
@@ -119,6 +126,8 @@ export function newJob(changes: Partial<NewJob> = {}): NewJob {
     retry: null,
     onLost: 'retry',
     uniqueKey: null,
+    concurrencyKey: null,
+    fairnessKey: null,
     ...changes,
   };
 }

@@ -47,7 +47,7 @@ export class JobService {
    */
   async submit(request: CreateJob, idempotencyKey: string | undefined): Promise<Submitted> {
     this.checkType(request);
-    await this.queues.ensure(request.queue);
+    await this.queues.ensure(request.queue, hasKey(request));
     return answer(await this.#store(request, newJob(request), idempotencyKey));
   }
 
@@ -57,6 +57,8 @@ export class JobService {
     idempotencyKey: string | undefined,
   ): Promise<Submitted[]> {
     for (const queue of new Set(requests.map((request) => request.queue))) await this.queues.ensure(queue);
+    for (const queue of new Set(requests.filter(hasKey).map((request) => request.queue)))
+      await this.queues.ensure(queue, true);
     return (await this.#storeTogether(requests, idempotencyKey)).map(answer);
   }
 
@@ -133,6 +135,8 @@ export class JobService {
         `The job is ${job.state} already; only an unfinished job can be cancelled.`,
       );
     if (job.state === 'running') this.notifier.send('cancel', id);
+    // It was handed over and held a place in its queue.
+    else if (job.queuedAt !== null) this.notifier.send('room');
     return job;
   }
 
@@ -148,6 +152,11 @@ export class JobService {
     }
     return { attempt, pieces: await this.jobs.output(id, attempt) };
   }
+}
+
+/** Whether the leader of its queue must look for lanes. */
+function hasKey({ concurrencyKey, fairnessKey }: CreateJob): boolean {
+  return concurrencyKey != null || fairnessKey != null;
 }
 
 function wakesLeader(submission: Submission): boolean {
@@ -206,6 +215,8 @@ export function newJob(request: CreateJob): NewJob {
     retry: request.retry ?? null,
     onLost: request.onLost,
     uniqueKey: request.uniqueKey ?? null,
+    concurrencyKey: request.concurrencyKey ?? null,
+    fairnessKey: request.fairnessKey ?? null,
   };
 }
 

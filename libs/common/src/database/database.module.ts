@@ -11,6 +11,7 @@ import { JobTypeRepository } from './job-type.repository.js';
 import { JobRepository } from './job.repository.js';
 import { KeyedSubmissionRepository } from './keyed-submission.repository.js';
 import { LeaderEpochs } from './leader-epochs.js';
+import { LimitedFeedRepository } from './limited-feed.repository.js';
 import { HintListener, Notifier } from './notifications.js';
 import { ParentRepository } from './parent.repository.js';
 import { PrismaService } from './prisma.service.js';
@@ -30,6 +31,7 @@ const REPOSITORIES = [
   JobTypeRepository,
   KeyedSubmissionRepository,
   LeaderEpochs,
+  LimitedFeedRepository,
   Notifier,
   ParentRepository,
   PruneRepository,

@@ -14,16 +14,18 @@ import { PrismaService } from './prisma.service.js';
 
 /**
  * work: a job may be due, or room for one was made. cancel: a running job (its id follows) should end.
- * types: an executor announced job types. queues: a queue came into being. schedules: one was made or changed.
- * workflows: jobs of workflows ended in a way that others may have to follow.
+ * types: an executor announced job types. queues: a queue came into being, was changed or deleted. room: a job that counted
+ * against the limits of its queue has ended. schedules: one was made or changed. workflows: jobs of workflows ended in a way
+ * that others may have to follow.
  */
-export type Hint = 'work' | 'cancel' | 'types' | 'queues' | 'schedules' | 'workflows';
+export type Hint = 'work' | 'cancel' | 'types' | 'queues' | 'room' | 'schedules' | 'workflows';
 
 interface HintEvents {
   work: [];
   cancel: [jobId: string];
   types: [];
   queues: [];
+  room: [];
   schedules: [];
   workflows: [];
   /** Listening (again): hints may have been missed, so look for yourself. */
@@ -132,6 +134,7 @@ export class HintListener
       hint === 'work' ||
       hint === 'types' ||
       hint === 'queues' ||
+      hint === 'room' ||
       hint === 'schedules' ||
       hint === 'workflows'
     )

@@ -43,10 +43,13 @@ export interface OwnAttempt extends Attempted {
   readonly cancelRequested: boolean;
 }
 
-/** Without an id: the state that some of the jobs came to which had waited for these. */
+/**
+ * Without an id: the state that some of the jobs came to which had waited for these; or without a state too, when limits of a
+ * queue have room again.
+ */
 interface EndedRow {
   readonly id: string | null;
-  readonly state: JobState;
+  readonly state: JobState | null;
 }
 
 @Injectable()
@@ -122,7 +125,8 @@ export class RunRepository {
   #acceptedOf(rows: readonly EndedRow[]): Map<string, JobState> {
     const states = new Map<string, JobState>();
     for (const { id, state } of rows) {
-      if (id !== null) states.set(id, state);
+      if (state === null) this.notifier.send('room');
+      else if (id !== null) states.set(id, state);
       else if (state === 'scheduled') this.notifier.send('work');
       else if (state === 'cancelled') this.notifier.send('workflows');
     }
