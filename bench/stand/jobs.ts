@@ -118,7 +118,8 @@ export async function isDrained(db: Session): Promise<boolean> {
 /** How many jobs wait, have been handed over, or run. Cheap while they are few. */
 export async function countUnfinished(db: Session): Promise<number> {
   const [row] = await db.query<{ count: number }>(
-    `SELECT ((SELECT count(*) FROM jobs WHERE claimable_at IS NOT NULL)
+    `SELECT ((SELECT count(*) FROM jobs WHERE claimable_at IS NOT NULL
+              AND fairness_key IS NULL AND concurrency_key IS NULL)
            + (SELECT count(*) FROM jobs WHERE in_flight_since IS NOT NULL))::int AS count`,
   );
   return row?.count ?? Number.NaN;

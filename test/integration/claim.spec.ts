@@ -103,7 +103,7 @@ test('a job is claimed a moment before its due time, so that it can be handed ov
   await store.submit({ queue, runAt: null, delayMs: 60_000 });
   await eventually(async () => {
     const { id } = await store.submit({ queue, runAt: null, delayMs: CLAIMED_AHEAD_MS - 1 });
-    const claimed = await store.feed.claimDue(leader, [{ queue, room: 2 }], "0");
+    const claimed = await store.feed.claimDue(leader, [{ queue, room: 2 }], '0');
     expect(claimed.map((job) => job.id)).toEqual([id]);
     // Unless this took longer than the job was away.
     expect(claimed[0]?.dueInMs).toBeGreaterThan(0);
@@ -153,7 +153,9 @@ test('a position of the last second hides nothing: what became visible late is f
 test('every queue belongs to exactly one shard', async () => {
   const names = Array.from({ length: 20 }, () => uniqueName('queue'));
   for (const name of names) await store.prisma.query(`INSERT INTO queues (name) VALUES ($1)`, name);
-  const shards = await Promise.all([0, 1, 2].map((number) => store.feed.queuesOf({ number, of: 3 }, leader.election)));
+  const shards = await Promise.all(
+    [0, 1, 2].map((number) => store.feed.queuesOf({ number, of: 3 }, leader.election)),
+  );
   const seen = shards.flatMap(({ queues }) => queues.map(({ name }) => name));
   expect(new Set(seen).size).toBe(seen.length);
   expect(seen).toEqual(expect.arrayContaining(names));

@@ -125,7 +125,7 @@ test('concurrency: leaders that follow each other, and claim at the same time, n
 test('concurrency: a claim that began to see before another one was committed takes nothing, and the next one does', async () => {
   await create({ concurrency: 5 });
   await submit(20);
-  const inFlight = async () => Number((await store.queues.counts([queue]))(queue).queued ?? 0);
+  const inFlight = async () => (await store.queues.counts([queue]))(queue).queued;
   let late: Promise<LimitedClaim> | undefined;
   await store.prisma.$transaction(async (holding) => {
     // The late claim sees what is in flight now, and then has to wait for this transaction.
@@ -202,7 +202,8 @@ test('concurrency per key: each key has its own places, and jobs without one hav
   await submit(3);
   const ids = await claimed(100);
   const keys = await Promise.all(ids.map(async (id) => (await store.job(id)).concurrencyKey));
-  expect(keys.toSorted()).toEqual(['a', 'a', 'b', null, null, null]);
+  const of = (key: string | null) => keys.filter((one) => one === key).length;
+  expect([of('a'), of('b'), of(null)]).toEqual([2, 1, 3]);
   expect(await claimed(100)).toEqual([]);
   const ofA = ids.filter((_, index) => keys[index] === 'a');
   const executor = await start(ofA);

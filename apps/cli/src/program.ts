@@ -11,6 +11,7 @@ import { addDlqCommand } from './commands/dlq.js';
 import { addGetCommand } from './commands/get.js';
 import { addListCommand } from './commands/list.js';
 import { addLogsCommand } from './commands/logs.js';
+import { addQueueCommand } from './commands/queue.js';
 import { addScheduleCommand } from './commands/schedule.js';
 import { addSubmitCommand } from './commands/submit.js';
 import { addWaitCommand } from './commands/wait.js';
@@ -31,6 +32,7 @@ const COMMANDS = [
   addDlqCommand,
   addScheduleCommand,
   addWorkflowCommand,
+  addQueueCommand,
   addClusterCommand,
 ] as const;
 

@@ -17,6 +17,8 @@ import { JobTypes } from './jobs/job-types.js';
 import { JobService } from './jobs/job.service.js';
 import { JobsController } from './jobs/jobs.controller.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
+import { QueueService } from './queues/queue.service.js';
+import { QueuesController } from './queues/queues.controller.js';
 import { ScheduleService } from './schedules/schedule.service.js';
 import { SchedulesController } from './schedules/schedules.controller.js';
 import { WorkflowService } from './workflows/workflow.service.js';
@@ -39,6 +41,7 @@ export class StoreModule implements OnApplicationBootstrap {
         JobsController,
         SchedulesController,
         WorkflowsController,
+        QueuesController,
         DeadLettersController,
         ClusterController,
         HealthController,
@@ -50,6 +53,7 @@ export class StoreModule implements OnApplicationBootstrap {
         JobBatchService,
         ScheduleService,
         WorkflowService,
+        QueueService,
         JobTypes,
         // ZooKeeper is not among them: without it the store still takes jobs and answers for them.
         readinessChecks(

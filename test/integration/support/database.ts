@@ -1,8 +1,10 @@
 /** What the tests of the SQL share: repositories on a fresh database, and jobs to try them with. */
+import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { ExecutorRepository } from '#common/database/executor.repository.js';
 import { FeedRepository, type ClaimedJob } from '#common/database/feed.repository.js';
 import { JobRepository } from '#common/database/job.repository.js';
+import { HINT_CHANNEL } from '#common/database/job-statements.js';
 import { LeaderEpochs, type Fence } from '#common/database/leader-epochs.js';
 import { LimitedFeedRepository } from '#common/database/limited-feed.repository.js';
 import { Notifier } from '#common/database/notifications.js';
@@ -96,6 +98,15 @@ export class TestStore {
     const job = await this.jobs.get(id);
     if (job === undefined) throw new Error(`there is no job ${id}`);
     return job;
+  }
+
+  /** Tells of every hint that is sent from now on. */
+  async listen(heard: (hint: string) => void): Promise<{ close(): Promise<void> }> {
+    const client = new pg.Client({ connectionString: this.url });
+    await client.connect();
+    client.on('notification', ({ payload }) => heard(payload ?? ''));
+    await client.query(`LISTEN ${HINT_CHANNEL}`);
+    return { close: () => client.end() };
   }
 
   /** Moves a time of a row, so that no test waits for the clock: `set` is what follows SET. */
