@@ -25,6 +25,8 @@ export const EXAMPLE_JOB = {
   executor: null,
   cancelRequestedAt: null,
   onLost: 'retry',
+  concurrencyKey: null,
+  fairnessKey: null,
   uniqueKey: null,
   workflowId: null,
   waitsFor: null,

@@ -56,9 +56,7 @@ export class JobService {
     requests: readonly CreateJob[],
     idempotencyKey: string | undefined,
   ): Promise<Submitted[]> {
-    for (const queue of new Set(requests.map((request) => request.queue))) await this.queues.ensure(queue);
-    for (const queue of new Set(requests.filter(hasKey).map((request) => request.queue)))
-      await this.queues.ensure(queue, true);
+    await ensureQueues(this.queues, requests);
     return (await this.#storeTogether(requests, idempotencyKey)).map(answer);
   }
 
@@ -154,8 +152,17 @@ export class JobService {
   }
 }
 
+type QueuedJob = Pick<CreateJob, 'queue' | 'concurrencyKey' | 'fairnessKey'>;
+
+/** To be called before the jobs are stored, so that leaders look for them. */
+export async function ensureQueues(queues: QueueRepository, jobs: readonly QueuedJob[]): Promise<void> {
+  const names = (wanted: readonly QueuedJob[]) => new Set(wanted.map(({ queue }) => queue));
+  for (const queue of names(jobs)) await queues.ensure(queue);
+  for (const queue of names(jobs.filter(hasKey))) await queues.ensure(queue, true);
+}
+
 /** Whether the leader of its queue must look for lanes. */
-function hasKey({ concurrencyKey, fairnessKey }: CreateJob): boolean {
+function hasKey({ concurrencyKey, fairnessKey }: QueuedJob): boolean {
   return concurrencyKey != null || fairnessKey != null;
 }
 

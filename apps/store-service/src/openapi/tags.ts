@@ -3,6 +3,7 @@ export const TAGS = {
   Jobs: 'Submit work, see what became of it, end it early.',
   Workflows: 'Jobs that are submitted together, of which some wait for others.',
   Schedules: 'Jobs that recur, by cron or at intervals.',
+  Queues: 'What a queue may do at once and in a time, whether it is paused, and how much is in it.',
   'Dead letters': 'Jobs whose attempts are used up: look through them, drive them again, delete them.',
   Cluster: 'Who is there, who leads, and what the executors do.',
   Service: 'For orchestrators, monitoring and people who read this.',

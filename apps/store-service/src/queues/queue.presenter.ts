@@ -1,25 +1,7 @@
 /** Queues as the API shows them. What it shows of the settings is what it takes: it can be sent back as it is. */
 import type { JobCounts, Queue } from '#common/database/queue.repository.js';
 import { COUNTED } from '#common/database/queue-statements.js';
-
-export interface QueueSettingsView {
-  readonly concurrency: number | null;
-  readonly concurrencyPerKey: number;
-  /** The interval in milliseconds. */
-  readonly rateLimit: { readonly limit: number; readonly interval: number } | null;
-}
-
-export interface QueueView {
-  readonly name: string;
-  readonly state: 'active' | 'paused';
-  readonly settings: QueueSettingsView;
-  /** Jobs by state. Counting ends at `countedTo`: that number means as many or more. */
-  readonly counts: Readonly<Record<'scheduled' | 'queued' | 'running' | 'dead', number>>;
-  readonly countedTo: number;
-  readonly version: number;
-  readonly createdAt: string;
-  readonly updatedAt: string;
-}
+import type { QueueView } from './queue.views.js';
 
 export function presentQueue(queue: Queue, counts: JobCounts): QueueView {
   const { scheduled = 0, queued = 0, running = 0, dead = 0 } = counts;

@@ -41,7 +41,9 @@ export function toQueueSettings({ rateLimit, ...rest }: GivenQueueSettings): Que
   };
 }
 
-export const queueNameSchema = z.strictObject({ name: queueName });
+export const queueNameSchema = z.strictObject({
+  name: queueName.meta({ description: 'Name of the queue.', examples: ['mail'] }),
+});
 
 export const listQueuesSchema = z.strictObject({
   after: queueName.optional().describe('Only queues behind this one: nextAfter of the answer before.'),

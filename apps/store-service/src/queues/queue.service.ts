@@ -5,7 +5,8 @@ import { HintListener } from '#common/database/notifications.js';
 import { QueueRepository, type Queue } from '#common/database/queue.repository.js';
 import type { QueueSettings } from '#common/domain/queue.js';
 import { Problem } from '../http/problem.js';
-import { presentQueue, type QueueView } from './queue.presenter.js';
+import { presentQueue } from './queue.presenter.js';
+import type { QueuePageView, QueueView } from './queue.views.js';
 
 export interface AppliedQueue {
   readonly applied: 'created' | 'updated' | 'unchanged';
@@ -40,10 +41,7 @@ export class QueueService implements OnApplicationBootstrap {
   }
 
   /** One page, by name, and the name to go on from when there is more. */
-  async list(
-    after: string | undefined,
-    limit: number,
-  ): Promise<{ queues: QueueView[]; nextAfter: string | null }> {
+  async list(after: string | undefined, limit: number): Promise<QueuePageView> {
     const queues = await this.queues.list(after, limit + 1);
     const page = queues.slice(0, limit);
     return {

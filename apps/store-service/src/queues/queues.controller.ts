@@ -15,8 +15,9 @@ import {
 import type { FastifyReply } from 'fastify';
 import type { Queue } from '#common/database/queue.repository.js';
 import { entityTag, versionOf } from '../http/entity-tag.js';
+import { Operation } from '../http/operation.js';
 import { ValidationPipe } from '../http/validation.js';
-import type { QueueView } from './queue.presenter.js';
+import * as operations from './queue.operations.js';
 import {
   listQueuesSchema,
   queueNameSchema,
@@ -25,7 +26,8 @@ import {
   type GivenQueueSettings,
   type ListQueues,
 } from './queue.schemas.js';
-import { QueueService, type AppliedQueue } from './queue.service.js';
+import { QueueService } from './queue.service.js';
+import type { AppliedQueueView, QueuePageView, QueueView } from './queue.views.js';
 
 const inBody = new ValidationPipe('validation-failed');
 const inUrl = new ValidationPipe('bad-request');
@@ -40,13 +42,15 @@ export class QueuesController {
 
   /** By name, with counts. */
   @Get()
+  @Operation(operations.listQueues)
   list(
     @Query({ schema: listQueuesSchema, pipes: [inUrl] }) { after, limit }: ListQueues,
-  ): Promise<{ queues: QueueView[]; nextAfter: string | null }> {
+  ): Promise<QueuePageView> {
     return this.service.list(after, limit);
   }
 
   @Get(':name')
+  @Operation(operations.getQueue)
   async get(
     @Param({ schema: queueNameSchema, pipes: [inUrl] }) { name }: Named,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -56,12 +60,13 @@ export class QueuesController {
 
   /** 201: made. 200: changed, or unchanged because it was so already; `applied` says which. It is in force now. */
   @Put(':name')
+  @Operation(operations.applyQueue)
   async apply(
     @Param({ schema: queueNameSchema, pipes: [inUrl] }) { name }: Named,
     @Body({ schema: queueSettingsSchema, pipes: [inBody] }) given: GivenQueueSettings,
     @Headers('if-match') ifMatch: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<QueueView & { readonly applied: AppliedQueue['applied'] }> {
+  ): Promise<AppliedQueueView> {
     const { applied, queue } = await this.service.apply(name, toQueueSettings(given), versionOf(ifMatch));
     if (applied === 'created') void reply.status(201).header('location', `/api/v1/queues/${name}`);
     return { ...(await this.#answer(queue, reply)), applied };
@@ -70,6 +75,7 @@ export class QueuesController {
   /** From the answer on nothing of it starts, what had been handed over included; what runs goes on. */
   @Post(':name/pause')
   @HttpCode(200)
+  @Operation(operations.pauseQueue)
   async pause(
     @Param({ schema: queueNameSchema, pipes: [inUrl] }) { name }: Named,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -79,6 +85,7 @@ export class QueuesController {
 
   @Post(':name/resume')
   @HttpCode(200)
+  @Operation(operations.resumeQueue)
   async resume(
     @Param({ schema: queueNameSchema, pipes: [inUrl] }) { name }: Named,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -88,6 +95,7 @@ export class QueuesController {
 
   /** Deletes an empty queue with its settings, and answers what it was. 409: it has jobs that have not ended. */
   @Delete(':name')
+  @Operation(operations.deleteQueue)
   async delete(
     @Param({ schema: queueNameSchema, pipes: [inUrl] }) { name }: Named,
     @Headers('if-match') ifMatch: string | undefined,
