@@ -109,7 +109,8 @@ export async function endsOf(db: Session, runAtMs: number): Promise<Ends> {
 export async function isDrained(db: Session): Promise<boolean> {
   const [row] = await db.query<{ drained: boolean }>(
     `SELECT NOT EXISTS (SELECT FROM jobs WHERE in_flight_since IS NOT NULL)
-        AND NOT EXISTS (SELECT FROM jobs WHERE queue = 'default' AND priority = 5 AND claimable_at <= now()) AS drained`,
+        AND NOT EXISTS (SELECT FROM jobs WHERE queue = 'default' AND priority = 5 AND claimable_at <= now()
+            AND fairness_key IS NULL AND concurrency_key IS NULL) AS drained`,
   );
   return row?.drained === true;
 }
@@ -117,7 +118,8 @@ export async function isDrained(db: Session): Promise<boolean> {
 /** How many jobs wait, have been handed over, or run. Cheap while they are few. */
 export async function countUnfinished(db: Session): Promise<number> {
   const [row] = await db.query<{ count: number }>(
-    `SELECT ((SELECT count(*) FROM jobs WHERE claimable_at IS NOT NULL)
+    `SELECT ((SELECT count(*) FROM jobs WHERE claimable_at IS NOT NULL
+              AND fairness_key IS NULL AND concurrency_key IS NULL)
            + (SELECT count(*) FROM jobs WHERE in_flight_since IS NOT NULL))::int AS count`,
   );
   return row?.count ?? Number.NaN;

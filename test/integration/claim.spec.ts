@@ -103,7 +103,7 @@ test('a job is claimed a moment before its due time, so that it can be handed ov
   await store.submit({ queue, runAt: null, delayMs: 60_000 });
   await eventually(async () => {
     const { id } = await store.submit({ queue, runAt: null, delayMs: CLAIMED_AHEAD_MS - 1 });
-    const claimed = await store.feed.claimDue(leader, [{ queue, room: 2 }]);
+    const claimed = await store.feed.claimDue(leader, [{ queue, room: 2 }], '0');
     expect(claimed.map((job) => job.id)).toEqual([id]);
     // Unless this took longer than the job was away.
     expect(claimed[0]?.dueInMs).toBeGreaterThan(0);
@@ -115,8 +115,8 @@ test('the next time to claim is a moment before the first job that waits is due,
     { queue, room: 0 },
     { queue: uniqueName('other'), room: 0 },
   ];
-  const nextDue = async () => Number(await store.feed.nextClaimInMs(leader, queues));
-  expect(await store.feed.nextClaimInMs(leader, queues)).toBeNull();
+  const nextDue = async () => Number(await store.feed.nextClaimInMs(leader, queues, '0'));
+  expect(await store.feed.nextClaimInMs(leader, queues, '0')).toBeNull();
   await store.submit({ queue, runAt: null, delayMs: 7_200_000, priority: 0 });
   await store.submit({ queue: queues[1]?.queue ?? '', runAt: null, delayMs: 3_600_000 });
   expect(await nextDue()).toBeGreaterThan(3_500_000);
@@ -135,7 +135,7 @@ test('a claim begins behind the position that it is given, in each priority by i
   const later = await store.submit({ queue, runAt: at(6) });
   const urgent = await store.submit({ queue, runAt: at(0), priority: 0 });
   const positions = NOTHING_CLAIMED.with(5, { atMs: at(5).getTime(), id: last.id });
-  const claimed = await store.feed.claimDue(leader, [{ queue, room: 10, positions }]);
+  const claimed = await store.feed.claimDue(leader, [{ queue, room: 10, positions }], '0');
   expect(claimed.map(({ id }) => id)).toEqual([urgent.id, twin.id, later.id]);
   expect(ids(await claim(10))).toEqual([behind.id, last.id]);
 });
@@ -146,15 +146,17 @@ test('a position of the last second hides nothing: what became visible late is f
     atMs: Date.now() + 500,
     id: 'ffffffff-ffff-ffff-ffff-ffffffffffff',
   });
-  const claimed = await store.feed.claimDue(leader, [{ queue, room: 10, positions }]);
+  const claimed = await store.feed.claimDue(leader, [{ queue, room: 10, positions }], '0');
   expect(claimed.map((job) => job.id)).toEqual([id]);
 });
 
 test('every queue belongs to exactly one shard', async () => {
   const names = Array.from({ length: 20 }, () => uniqueName('queue'));
   for (const name of names) await store.prisma.query(`INSERT INTO queues (name) VALUES ($1)`, name);
-  const shards = await Promise.all([0, 1, 2].map((number) => store.feed.queuesOf({ number, of: 3 })));
-  const seen = shards.flat();
+  const shards = await Promise.all(
+    [0, 1, 2].map((number) => store.feed.queuesOf({ number, of: 3 }, leader.election)),
+  );
+  const seen = shards.flatMap(({ queues }) => queues.map(({ name }) => name));
   expect(new Set(seen).size).toBe(seen.length);
   expect(seen).toEqual(expect.arrayContaining(names));
 });

@@ -50,6 +50,8 @@ function definition(changes: Partial<ScheduleDefinition> = {}): ScheduleDefiniti
       timeoutMs: 1234,
       retry: { strategy: 'fixed', delayMs: 9 },
       onLost: 'hold',
+      concurrencyKey: 'printer',
+      fairnessKey: 'tenant',
     },
     ...changes,
   };
@@ -112,6 +114,8 @@ test('a due time makes the job of the template, an entry in the ledger, and a ne
       timeoutMs: 1234,
       retry: { strategy: 'fixed', delayMs: 9 },
       onLost: 'hold',
+      concurrencyKey: 'printer',
+      fairnessKey: 'tenant',
       uniqueKey: null,
     },
   ]);

@@ -116,6 +116,8 @@ test('the jobs of schedules are leased too', async () => {
         priority: 3,
         maxAttempts: 7,
         timeoutMs: 1234,
+        concurrencyKey: null,
+        fairnessKey: null,
         retry: null,
         onLost: 'hold',
       },

@@ -157,6 +157,26 @@ export const workflowWithJobs = workflow.extend({
   jobs: z.array(job.extend({ dependsOn: z.array(z.looseObject({ job: z.string() })) })),
   nextCursor: z.string().nullable(),
 });
+export const queue = z.looseObject({
+  name: z.string(),
+  state: z.string(),
+  settings: z.looseObject({
+    concurrency: z.number().nullable(),
+    concurrencyPerKey: z.number(),
+    rateLimit: z.looseObject({ limit: z.number(), interval: z.number() }).nullable(),
+  }),
+  counts: z.looseObject({
+    scheduled: z.number(),
+    queued: z.number(),
+    running: z.number(),
+    dead: z.number(),
+  }),
+  /** A count that is not less means as many or more. */
+  countedTo: z.number(),
+  version: z.number(),
+});
+
+export const queuePage = z.looseObject({ queues: z.array(queue), nextAfter: z.string().nullable() });
 
 const member = z.looseObject({ id: z.string(), host: z.string(), pid: z.number(), since: z.string() });
 
@@ -195,4 +215,6 @@ export type Preview = z.infer<typeof preview>;
 export type Workflow = z.infer<typeof workflow>;
 export type WorkflowPage = z.infer<typeof workflowPage>;
 export type WorkflowWithJobs = z.infer<typeof workflowWithJobs>;
+export type Queue = z.infer<typeof queue>;
+export type QueuePage = z.infer<typeof queuePage>;
 export type Cluster = z.infer<typeof cluster>;

@@ -34,6 +34,11 @@ export interface DeadLetterFilter {
   readonly failedAfter?: string | undefined;
 }
 
+/** What a queue may do; null is no limit. */
+export type QueueSettings = Pick<answers.Queue['settings'], 'concurrency' | 'concurrencyPerKey'> & {
+  readonly rateLimit: { readonly limit: number; readonly interval: number | string } | null;
+};
+
 interface BulkRequest extends DeadLetterFilter {
   readonly all?: boolean | undefined;
   readonly dryRun?: boolean | undefined;
@@ -251,6 +256,42 @@ export class StoreApi {
     return this.call(answers.workflow, { method: 'POST', path, body: { attempts }, repeatable: false });
   }
 
+  listQueues(limit: number): Promise<answers.QueuePage> {
+    return this.get(answers.queuePage, 'api/v1/queues', { limit: String(limit) });
+  }
+
+  getQueue(name: string): Promise<answers.Queue> {
+    return this.get(answers.queue, queuePath(name));
+  }
+
+  /**
+   * The same settings a second time change nothing, so they may be sent twice.
+   * @param version what they were made from: refused when the queue has changed since; undefined for a new one
+   */
+  applyQueue(name: string, settings: QueueSettings, version: number | undefined): Promise<answers.Queue> {
+    return this.call(answers.queue, {
+      method: 'PUT',
+      path: queuePath(name),
+      ...(version === undefined ? {} : { headers: { 'if-match': `"${version}"` } }),
+      body: settings,
+      // With a version the second of two requests would be refused because the first was done.
+      repeatable: version === undefined,
+    });
+  }
+
+  pauseQueue(name: string): Promise<answers.Queue> {
+    return this.call(answers.queue, { method: 'POST', path: `${queuePath(name)}/pause`, repeatable: true });
+  }
+
+  resumeQueue(name: string): Promise<answers.Queue> {
+    return this.call(answers.queue, { method: 'POST', path: `${queuePath(name)}/resume`, repeatable: true });
+  }
+
+  /** Not repeated: the second of two requests would not find what the first has deleted. */
+  deleteQueue(name: string): Promise<answers.Queue> {
+    return this.call(answers.queue, { method: 'DELETE', path: queuePath(name), repeatable: false });
+  }
+
   private get<Schema extends z.ZodType>(
     schema: Schema,
     path: string,
@@ -271,5 +312,6 @@ export class StoreApi {
 
 /** An id comes from a person: whatever they type, it stays one segment of the path. */
 const jobPath = (id: string) => `api/v1/jobs/${encodeURIComponent(id)}`;
+const queuePath = (name: string) => `api/v1/queues/${encodeURIComponent(name)}`;
 const schedulePath = (name: string) => `api/v1/schedules/${encodeURIComponent(name)}`;
 const workflowPath = (id: string) => `api/v1/workflows/${encodeURIComponent(id)}`;

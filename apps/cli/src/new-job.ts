@@ -72,6 +72,8 @@ export const jobSettings = {
   retry: retry.optional(),
   onLost: z.enum(ON_LOST).optional(),
   uniqueKey: name.optional(),
+  concurrencyKey: name.optional(),
+  fairnessKey: name.optional(),
   uniquePolicy: z.enum(['reject', 'return-existing', 'replace']).optional(),
 };
 

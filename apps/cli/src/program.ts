@@ -12,6 +12,7 @@ import { addEventsCommand } from './commands/events.js';
 import { addGetCommand } from './commands/get.js';
 import { addListCommand } from './commands/list.js';
 import { addLogsCommand } from './commands/logs.js';
+import { addQueueCommand } from './commands/queue.js';
 import { addScheduleCommand } from './commands/schedule.js';
 import { addSubmitCommand } from './commands/submit.js';
 import { addWaitCommand } from './commands/wait.js';
@@ -33,6 +34,7 @@ const COMMANDS = [
   addDlqCommand,
   addScheduleCommand,
   addWorkflowCommand,
+  addQueueCommand,
   addClusterCommand,
 ] as const;
 

@@ -1,14 +1,17 @@
 import { expect, test, vi } from 'vitest';
 import type { Term } from '#common/coordination/leader-election.js';
 import type { ExecutorRepository, ExecutorStatus } from '#common/database/executor.repository.js';
-import type { ClaimedJob, FeedRepository, Shard } from '#common/database/feed.repository.js';
+import type { ClaimedJob, FeedRepository, Shard, ShardQueue } from '#common/database/feed.repository.js';
+import type { QueueRepository } from '#common/database/queue.repository.js';
 import type { Delivery } from '#common/domain/job.js';
 import type { DeliveryPublisher } from '#common/queue/delivery-publisher.js';
 import { NOTHING_CLAIMED } from '#common/domain/claim-positions.js';
 import { createLogger } from '#common/logging/logger.js';
 import { Capacity } from './capacity.js';
 import { Feeder } from './feeder.js';
+import { HandOver } from './hand-over.js';
 import { HandedOver } from './handed-over.js';
+import { ShardQueues } from './shard-queues.js';
 
 const executor = (changes: Partial<ExecutorStatus> = {}): ExecutorStatus => ({
   id: 'e1',
@@ -36,13 +39,21 @@ const jobs = (count: number, changes: Partial<ClaimedJob> = {}): ClaimedJob[] =>
     ...changes,
   }));
 
+const queue = (name: string, changes: Partial<ShardQueue> = {}): ShardQueue => ({
+  name,
+  paused: false,
+  settled: true,
+  limited: false,
+  ...changes,
+});
+
 function setUp(world: {
   executors?: ExecutorStatus[];
-  queues?: string[];
+  queues?: (string | ShardQueue)[];
   /** Envelopes that wait in BullMQ. */
   waiting?: number;
   claimed?: ClaimedJob[];
-  nextClaimInMs?: number | null | 'fenced';
+  nextClaimInMs?: number | null | 'fenced' | 'outdated';
   connected?: boolean;
 }) {
   const { executors = [executor()], queues = ['default'], claimed = [], connected = true } = world;
@@ -52,15 +63,24 @@ function setUp(world: {
   const waitingCount = vi.fn<(queue: string) => Promise<number>>(async () => waiting);
   const fenced = vi.fn<() => void>();
   const publisher = { connected, publish, waitingCount } as unknown as DeliveryPublisher;
+  const named = (number: number) => (number === 0 ? queues : [`shard-${number}`]);
+  const queuesOf = vi.fn<FeedRepository['queuesOf']>(async ({ number }: Shard) => ({
+    queues: named(number).map((one) => (typeof one === 'string' ? queue(one) : one)),
+    settingsVersion: '7',
+  }));
+  const settle = vi.fn<QueueRepository['settle']>();
+  const repository = {
+    queuesOf,
+    claimDue,
+    nextClaimInMs: async () => nextClaimInMs,
+  } as unknown as FeedRepository;
+  const shardQueues = new ShardQueues(repository, { settle } as unknown as QueueRepository);
+  const capacity = new Capacity({ living: async () => executors } as unknown as ExecutorRepository);
   const feeder = new Feeder(
-    {
-      queuesOf: async ({ number }: Shard) => (number === 0 ? queues : [`shard-${number}`]),
-      claimDue,
-      nextClaimInMs: async () => nextClaimInMs,
-    } as unknown as FeedRepository,
-    publisher,
-    new Capacity({ living: async () => executors } as unknown as ExecutorRepository),
-    new HandedOver(publisher),
+    repository,
+    shardQueues,
+    capacity,
+    new HandOver(publisher, capacity, new HandedOver(publisher)),
     createLogger({ service: 'test', instance: 'test', level: 'error', format: 'json' }),
   );
   const term: Term = {
@@ -72,7 +92,7 @@ function setUp(world: {
   const feed = (number = 0) => feeder.feed(term, { number, of: 2 });
   const rooms = (call = 0) =>
     Object.fromEntries(claimDue.mock.calls[call]?.[1].map(({ queue, room }) => [queue, room]) ?? []);
-  return { feeder, feed, claimDue, publish, waitingCount, fenced, rooms };
+  return { feeder, feed, claimDue, publish, waitingCount, fenced, rooms, queuesOf, settle, shardQueues };
 }
 
 test('what is due is claimed as far as there is room, and published', async () => {
@@ -220,4 +240,39 @@ test('what was claimed a moment ahead is handed over at its due time, and before
   await feeder.beforeApplicationShutdown();
   expect(publish.mock.calls.map(([, envelopes]) => envelopes.flat()[0]?.jobId)).toEqual(['j0', 'later']);
   expect(performance.now() - startedAt).toBeGreaterThanOrEqual(15);
+});
+
+test('queues that are paused, or have limits, are left to others', async () => {
+  const { feed, rooms } = setUp({
+    queues: ['default', queue('paused', { paused: true }), queue('limited', { limited: true })],
+  });
+  await feed();
+  expect(rooms()).toEqual({ default: 200 });
+});
+
+test('a claim names the settings that it was made under, and when they are others it learns of them at once', async () => {
+  const { feed, claimDue, queuesOf } = setUp({ nextClaimInMs: 'outdated' });
+  expect(await feed()).toBe(0);
+  expect(claimDue.mock.calls[0]?.[2]).toBe('7');
+  const looks = queuesOf.mock.calls.length;
+  await feed();
+  expect(queuesOf.mock.calls.length).toBeGreaterThan(looks);
+});
+
+test('what nobody has dealt with since a change of settings, the leader deals with', async () => {
+  const { feed, settle } = setUp({ queues: [queue('changed', { limited: true, settled: false })] });
+  await feed();
+  expect(settle.mock.calls).toEqual([['changed']]);
+});
+
+test('a look that was under way when the settings changed is not kept', async () => {
+  const { queuesOf, shardQueues } = setUp({});
+  const term = { election: 'scheduler/shard-0', epoch: 1n } as Term;
+  const look = () => shardQueues.look(term, { number: 0, of: 1 }, 1000);
+  const early = look();
+  shardQueues.forget();
+  await early;
+  await look();
+  await look();
+  expect(queuesOf).toHaveBeenCalledTimes(2);
 });

@@ -12,18 +12,12 @@ import {
   type WantedJobs,
 } from '#common/database/feed.repository.js';
 import { ClaimPositions } from '#common/domain/claim-positions.js';
-import { feedTarget } from '#common/domain/feed-target.js';
-import { pack } from '#common/domain/packing.js';
 import { InjectLogger } from '#common/logging/inject-logger.js';
 import type { Logger } from '#common/logging/logger.js';
-import { DeliveryPublisher } from '#common/queue/delivery-publisher.js';
 import { Capacity } from './capacity.js';
-import { HandedOver } from './handed-over.js';
+import { groupBy, HandOver } from './hand-over.js';
+import { ShardQueues, type KnownQueues } from './shard-queues.js';
 
-/** Most jobs claimed of one queue by one statement, so that no claim holds its locks for long. */
-const CLAIM_LIMIT = 2000;
-/** A queue is filled up again when less than this share of its target is left. */
-const REFILL_BELOW = 0.5;
 /** Pause while the queues are full, in milliseconds: the executors need a moment. */
 const FULL_PAUSE_MS = 20;
 const MIN_PAUSE_MS = 1;
@@ -41,14 +35,12 @@ export class Feeder implements BeforeApplicationShutdown {
   readonly #positions = new ClaimPositions();
   /** Hand-overs that wait for the due time of their jobs. */
   readonly #later = new Set<Promise<void>>();
-  /** The queues of each shard that this process leads, and when they were looked up. */
-  readonly #queues = new Map<number, { readonly names: readonly string[]; readonly readAt: number }>();
 
   constructor(
     private readonly repository: FeedRepository,
-    private readonly publisher: DeliveryPublisher,
+    private readonly queues: ShardQueues,
     private readonly capacity: Capacity,
-    private readonly handedOver: HandedOver,
+    private readonly handOver: HandOver,
     @InjectLogger() private readonly log: Logger,
   ) {}
 
@@ -57,52 +49,45 @@ export class Feeder implements BeforeApplicationShutdown {
     await Promise.all(this.#later);
   }
 
-  /** Makes the next round look at everything anew: jobs have come in behind, or a queue is new. */
+  /** Makes the next round look at everything anew: jobs have come in behind. */
   lookBack(): void {
     this.#positions.forget();
-    this.#queues.clear();
   }
 
   /**
-   * One round over the queues of a shard.
+   * One round over the queues of a shard that have no limits.
    * @returns how long nothing will be due, in milliseconds
    * @throws when Postgres or Redis is away; what was claimed and not published is swept later
    */
   async feed(term: Term, shard: Shard): Promise<number> {
-    // Claiming what cannot be published would only make work for the sweep.
-    if (!this.publisher.connected) return POLL_MS;
+    if (!this.handOver.possible) return POLL_MS;
     // What is due goes first; who is there to run it is looked up afterwards, for the next round.
-    const queues = await this.#lookAround(shard, STALE_MS);
+    const queues = await this.#lookAround(term, shard, STALE_MS);
     const pauseMs = await this.#feedWhatIsDue(term, queues);
-    await this.#lookAround(shard, FRESH_MS);
+    await this.#lookAround(term, shard, FRESH_MS);
     return pauseMs;
   }
 
-  /** Learns of executors and queues, unless that was done less than `maxAgeMs` ago. @returns the queues of the shard */
-  async #lookAround(shard: Shard, maxAgeMs: number): Promise<readonly string[]> {
+  /** Learns of executors and queues, unless that was done less than `maxAgeMs` ago. */
+  async #lookAround(term: Term, shard: Shard, maxAgeMs: number): Promise<KnownQueues> {
     await this.capacity.refresh(maxAgeMs);
-    const now = performance.now();
-    const known = this.#queues.get(shard.number);
-    if (known !== undefined && now - known.readAt < maxAgeMs) return known.names;
-    const names = await this.repository.queuesOf(shard);
-    this.#queues.set(shard.number, { names, readAt: now });
-    return names;
+    return this.queues.look(term, shard, maxAgeMs);
   }
 
-  async #feedWhatIsDue(term: Term, queues: readonly string[]): Promise<number> {
+  async #feedWhatIsDue(term: Term, { plain, settingsVersion }: KnownQueues): Promise<number> {
     const startedAt = performance.now();
-    const served = queues.filter((queue) => this.capacity.slots(queue) > 0);
-    const rooms = await this.#rooms(served);
+    const served = this.handOver.served(plain);
+    const rooms = await this.handOver.rooms(served);
     if (rooms.size === 0) return served.length === 0 ? POLL_MS : FULL_PAUSE_MS;
 
     const looksBack = this.#positions.lookBackInMs(startedAt) <= 0;
     if (looksBack) this.#positions.forget();
     const wanted = [...rooms].map(([queue, room]) => this.#wanted(queue, room));
-    const claimed = await this.repository.claimDue(term, wanted);
+    const claimed = await this.repository.claimDue(term, wanted, settingsVersion);
     if (looksBack) this.#positions.lookedBack(startedAt, performance.now() - startedAt);
     if (claimed.length > 0) {
       this.#positions.advance(claimed);
-      await this.#publish(claimed.filter(({ dueInMs }) => dueInMs <= 0));
+      await this.handOver.publish(claimed.filter(({ dueInMs }) => dueInMs <= 0));
       this.#publishLater(claimed.filter(({ dueInMs }) => dueInMs > 0));
       // More may be due.
       if (isFull(claimed, rooms)) return 0;
@@ -112,9 +97,14 @@ export class Feeder implements BeforeApplicationShutdown {
     const claimInMs = await this.repository.nextClaimInMs(
       term,
       served.map((queue) => this.#wanted(queue, 0)),
+      settingsVersion,
     );
     if (claimInMs === 'fenced') {
       term.fenced();
+      return 0;
+    }
+    if (claimInMs === 'outdated') {
+      this.queues.forget();
       return 0;
     }
     return this.#pauseMs(claimInMs, looksBack);
@@ -134,52 +124,18 @@ export class Feeder implements BeforeApplicationShutdown {
     return { queue, room, positions: this.#positions.of(queue) };
   }
 
-  /** For each queue how many more jobs it may hold; queues that are more than half full are left out. */
-  async #rooms(queues: readonly string[]): Promise<Map<string, number>> {
-    const rooms = new Map<string, number>();
-    await Promise.all(
-      queues.map(async (queue) => {
-        const target = feedTarget(this.capacity.slots(queue), this.capacity.overallMeanMs(queue));
-        const isLow = (depth: number) => depth < target && depth <= target * REFILL_BELOW;
-        let depth = this.handedOver.depth(queue);
-        if (!isLow(depth)) depth = await this.handedOver.count(queue);
-        if (isLow(depth)) rooms.set(queue, Math.min(target - depth, CLAIM_LIMIT));
-      }),
-    );
-    return rooms;
-  }
-
   /** Publishes each job at its due time, while the feeder goes on. */
   #publishLater(claimed: readonly ClaimedJob[]): void {
     const claimedAt = performance.now();
     for (const [dueInMs, jobs] of groupBy(claimed, (job) => Math.ceil(job.dueInMs))) {
       const published: Promise<void> = waitUntil(claimedAt + dueInMs)
-        .then(() => this.#publish(jobs))
+        .then(() => this.handOver.publish(jobs))
         .catch((error: unknown) => {
           // As after every hand-over that failed, the sweep finds them.
           this.log.warn('due jobs not handed over', { jobs: jobs.length, error });
         })
         .finally(() => this.#later.delete(published));
       this.#later.add(published);
-    }
-  }
-
-  async #publish(claimed: readonly ClaimedJob[]): Promise<void> {
-    for (const [queue, jobs] of groupBy(claimed, ({ queue }) => queue)) {
-      const envelopes = pack(
-        jobs,
-        (type) => this.capacity.meanMs(queue, type),
-        this.capacity.slots(queue),
-        this.handedOver.depth(queue),
-      );
-      this.handedOver.published(
-        queue,
-        envelopes.map(({ length }) => length),
-      );
-      await this.publisher.publish(
-        queue,
-        envelopes.map((envelope) => envelope.map(({ id, delivery }) => ({ jobId: id, delivery }))),
-      );
     }
   }
 }
@@ -195,18 +151,4 @@ function isFull(claimed: readonly ClaimedJob[], rooms: ReadonlyMap<string, numbe
   const counts = new Map<string, number>();
   for (const { queue } of claimed) counts.set(queue, (counts.get(queue) ?? 0) + 1);
   return [...counts].some(([queue, count]) => count >= (rooms.get(queue) ?? 0));
-}
-
-function groupBy<Key>(
-  claimed: readonly ClaimedJob[],
-  keyOf: (job: ClaimedJob) => Key,
-): Map<Key, ClaimedJob[]> {
-  const groups = new Map<Key, ClaimedJob[]>();
-  for (const job of claimed) {
-    const key = keyOf(job);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [job]);
-    else group.push(job);
-  }
-  return groups;
 }

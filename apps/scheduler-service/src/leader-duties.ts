@@ -1,10 +1,11 @@
 /**
  * All that a leader does, on one page: for the queues of its shard it feeds and sweeps, and the leader of the first
- * shard fires the schedules, keeps the workflows and prunes, until its term ends.
+ * shard fires the schedules, keeps the workflows, prunes, and brings forgotten queues back, until its term ends.
  */
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { LeaderElection, type Term } from '#common/coordination/leader-election.js';
 import type { Shard } from '#common/database/feed.repository.js';
+import { QueueRepository } from '#common/database/queue.repository.js';
 import { HintListener } from '#common/database/notifications.js';
 import { InjectLogger } from '#common/logging/inject-logger.js';
 import type { Logger } from '#common/logging/logger.js';
@@ -12,20 +13,27 @@ import { DeliveryPublisher } from '#common/queue/delivery-publisher.js';
 import { Alarm } from '#common/runtime/alarm.js';
 import { repeat } from '#common/runtime/repeat.js';
 import { Feeder } from './feeder.js';
+import { LimitedFeeder } from './limited-feeder.js';
 import { Pruner } from './pruner.js';
 import { ScheduleFirer } from './schedule-firer.js';
+import { ShardQueues } from './shard-queues.js';
 import { Sweeper } from './sweeper.js';
 import { WorkflowKeeper } from './workflow-keeper.js';
 
 /** Pause between two sweeps, in milliseconds. */
 const SWEEP_EVERY_MS = 1000;
+/** Pause between two looks for queues that have jobs and were deleted, in milliseconds. */
+const RESTORE_EVERY_MS = 5000;
 
 @Injectable()
 export class LeaderDuties implements OnApplicationBootstrap {
   constructor(
     private readonly shards: number,
     private readonly election: LeaderElection,
+    private readonly queues: ShardQueues,
+    private readonly allQueues: QueueRepository,
     private readonly feeder: Feeder,
+    private readonly limitedFeeder: LimitedFeeder,
     private readonly firer: ScheduleFirer,
     private readonly keeper: WorkflowKeeper,
     private readonly sweeper: Sweeper,
@@ -48,28 +56,47 @@ export class LeaderDuties implements OnApplicationBootstrap {
     const { signal, epoch } = term;
     const log = this.log.child({ shard: shard.number, epoch });
     const work = new Alarm();
+    const limitedWork = new Alarm();
+    const deletions = new Alarm();
     const suspicion = new Alarm();
     const schedules = new Alarm();
     const workflows = new Alarm();
     // A new leader does not know what its predecessor published in its last moments. And what Redis was told while it
     // was away, or Postgres committed without waiting for the disk before it went down, may be gone.
     let suspicious = true;
-    const ringWork = () => work.ring();
+    const ringWork = () => {
+      work.ring();
+      this.limitedFeeder.wake('work');
+      limitedWork.ring();
+    };
+    const ringRoom = () => {
+      this.limitedFeeder.wake('room');
+      limitedWork.ring();
+    };
     const ringSchedules = () => schedules.ring();
     const ringWorkflows = () => workflows.ring();
     const serverCameBack = () => {
       suspicious = true;
       suspicion.ring();
-      work.ring();
+      ringWork();
+      ringRoom();
       schedules.ring();
       workflows.ring();
     };
-    const lookAnew = () => {
+    const lookBack = () => {
       this.feeder.lookBack();
+      this.limitedFeeder.lookBack();
       work.ring();
+      limitedWork.ring();
+    };
+    const lookAnew = () => {
+      this.queues.forget();
+      lookBack();
+      deletions.ring();
     };
     this.hints
       .on('work', ringWork)
+      .on('room', ringRoom)
       .on('schedules', ringSchedules)
       .on('workflows', ringWorkflows)
       .on('queues', lookAnew)
@@ -79,10 +106,13 @@ export class LeaderDuties implements OnApplicationBootstrap {
     try {
       await Promise.all([
         repeat({ duty: 'feed', signal, log, alarm: work }, () => this.feeder.feed(term, shard)),
+        repeat({ duty: 'feed limited queues', signal, log, alarm: limitedWork }, () =>
+          this.limitedFeeder.feed(term, shard),
+        ),
         repeat({ duty: 'sweep', signal, log, alarm: suspicion }, async () => {
           const swept = await this.sweeper.sweep(term, shard, suspicious);
           suspicious = false;
-          if (swept > 0) lookAnew();
+          if (swept > 0) lookBack();
           return SWEEP_EVERY_MS;
         }),
         ...(shard.number === 0
@@ -90,12 +120,18 @@ export class LeaderDuties implements OnApplicationBootstrap {
               repeat({ duty: 'fire', signal, log, alarm: schedules }, () => this.firer.fire(term)),
               repeat({ duty: 'keep workflows', signal, log, alarm: workflows }, () => this.keeper.keep(term)),
               repeat({ duty: 'prune', signal, log }, () => this.pruner.prune(term)),
+              repeat({ duty: 'restore queues', signal, log, alarm: deletions }, async () => {
+                const queues = await this.allQueues.restoreForgotten();
+                if (queues.length > 0) log.info('restored queues that have jobs', { queues });
+                return RESTORE_EVERY_MS;
+              }),
             ]
           : []),
       ]);
     } finally {
       this.hints
         .off('work', ringWork)
+        .off('room', ringRoom)
         .off('schedules', ringSchedules)
         .off('workflows', ringWorkflows)
         .off('queues', lookAnew)

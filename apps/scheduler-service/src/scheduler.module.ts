@@ -8,6 +8,7 @@ import { DatabaseModule } from '#common/database/database.module.js';
 import { HintListener } from '#common/database/notifications.js';
 import { LOOKUPS_ONLY, PrismaService } from '#common/database/prisma.service.js';
 import { PruneRepository } from '#common/database/prune.repository.js';
+import { QueueRepository } from '#common/database/queue.repository.js';
 import { HealthController, readinessChecks } from '#common/health/health.controller.js';
 import { LoggingModule } from '#common/logging/logging.module.js';
 import { DeliveryPublisher } from '#common/queue/delivery-publisher.js';
@@ -16,10 +17,13 @@ import { MetricsController } from '#common/telemetry/metrics.controller.js';
 import { Capacity } from './capacity.js';
 import type { SchedulerEnvironment } from './environment.js';
 import { Feeder } from './feeder.js';
+import { HandOver } from './hand-over.js';
 import { HandedOver } from './handed-over.js';
 import { LeaderDuties } from './leader-duties.js';
+import { LimitedFeeder } from './limited-feeder.js';
 import { Pruner } from './pruner.js';
 import { ScheduleFirer } from './schedule-firer.js';
+import { ShardQueues } from './shard-queues.js';
 import { Sweeper } from './sweeper.js';
 import { WorkflowKeeper } from './workflow-keeper.js';
 
@@ -47,8 +51,11 @@ export class SchedulerModule implements OnApplicationBootstrap {
         ),
         Capacity,
         Feeder,
+        HandOver,
         HandedOver,
+        LimitedFeeder,
         ScheduleFirer,
+        ShardQueues,
         Sweeper,
         WorkflowKeeper,
         {
@@ -68,7 +75,10 @@ export class SchedulerModule implements OnApplicationBootstrap {
           provide: LeaderDuties,
           inject: [
             LeaderElection,
+            ShardQueues,
+            QueueRepository,
             Feeder,
+            LimitedFeeder,
             ScheduleFirer,
             WorkflowKeeper,
             Sweeper,
@@ -78,7 +88,10 @@ export class SchedulerModule implements OnApplicationBootstrap {
           ],
           useFactory: (
             election: LeaderElection,
+            queues: ShardQueues,
+            allQueues: QueueRepository,
             feeder: Feeder,
+            limitedFeeder: LimitedFeeder,
             firer: ScheduleFirer,
             keeper: WorkflowKeeper,
             sweeper: Sweeper,
@@ -89,7 +102,10 @@ export class SchedulerModule implements OnApplicationBootstrap {
             new LeaderDuties(
               environment.SCHEDULER_SHARDS,
               election,
+              queues,
+              allQueues,
               feeder,
+              limitedFeeder,
               firer,
               keeper,
               sweeper,

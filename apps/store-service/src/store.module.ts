@@ -24,6 +24,8 @@ import { JobService } from './jobs/job.service.js';
 import { JobsController } from './jobs/jobs.controller.js';
 import { OutputController } from './jobs/output.controller.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
+import { QueueService } from './queues/queue.service.js';
+import { QueuesController } from './queues/queues.controller.js';
 import { ScheduleService } from './schedules/schedule.service.js';
 import { SchedulesController } from './schedules/schedules.controller.js';
 import { WorkflowService } from './workflows/workflow.service.js';
@@ -58,6 +60,7 @@ export class StoreModule implements OnApplicationBootstrap {
         OutputController,
         SchedulesController,
         WorkflowsController,
+        QueuesController,
         DeadLettersController,
         ClusterController,
         LeasesController,
@@ -71,6 +74,7 @@ export class StoreModule implements OnApplicationBootstrap {
         JobBatchService,
         ScheduleService,
         WorkflowService,
+        QueueService,
         JobTypes,
         LeaseDesk,
         LeaseService,

@@ -1,11 +1,15 @@
 /** What the tests of the SQL share: repositories on a fresh database, and jobs to try them with. */
+import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { ExecutorRepository } from '#common/database/executor.repository.js';
 import { FeedRepository, type ClaimedJob } from '#common/database/feed.repository.js';
 import { JobRepository } from '#common/database/job.repository.js';
+import { HINT_CHANNEL } from '#common/database/hint-channel.js';
 import { LeaderEpochs, type Fence } from '#common/database/leader-epochs.js';
+import { LimitedFeedRepository } from '#common/database/limited-feed.repository.js';
 import { Notifier } from '#common/database/notifications.js';
 import { LOOKUPS_ONLY, PrismaService } from '#common/database/prisma.service.js';
+import { QueueRepository } from '#common/database/queue.repository.js';
 import { RunRepository } from '#common/database/run.repository.js';
 import type { Job, NewJob } from '#common/domain/job.js';
 import { createLogger } from '#common/logging/logger.js';
@@ -25,6 +29,8 @@ export const GRACE_MS = 3000;
 export class TestStore {
   readonly jobs: JobRepository;
   readonly feed: FeedRepository;
+  readonly limitedFeed: LimitedFeedRepository;
+  readonly queues: QueueRepository;
   readonly runs: RunRepository;
   readonly executors: ExecutorRepository;
   readonly epochs: LeaderEpochs;
@@ -37,7 +43,10 @@ export class TestStore {
     this.epochs = new LeaderEpochs(prisma);
     this.jobs = new JobRepository(prisma, new Notifier(prisma));
     this.feed = new FeedRepository(prisma, this.epochs);
-    this.runs = new RunRepository(prisma, this.epochs, new Notifier(prisma));
+    this.limitedFeed = new LimitedFeedRepository(prisma, this.epochs);
+    const notifier = new Notifier(prisma);
+    this.queues = new QueueRepository(prisma, notifier);
+    this.runs = new RunRepository(prisma, this.epochs, notifier);
     this.executors = new ExecutorRepository(prisma);
   }
 
@@ -76,9 +85,9 @@ export class TestStore {
   /** Claims what is due, so many of each queue. */
   async claim(leader: Fence, rooms: Readonly<Record<string, number>>): Promise<ClaimedJob[] | 'fenced'> {
     const wanted = Object.entries(rooms).map(([queue, room]) => ({ queue, room }));
-    const claimed = await this.feed.claimDue(leader, wanted);
+    const claimed = await this.feed.claimDue(leader, wanted, '0');
     if (claimed.length > 0) return claimed;
-    return (await this.feed.nextClaimInMs(leader, wanted)) === 'fenced' ? 'fenced' : claimed;
+    return (await this.feed.nextClaimInMs(leader, wanted, '0')) === 'fenced' ? 'fenced' : claimed;
   }
 
   submit(changes: Partial<NewJob> = {}): Promise<Job> {
@@ -89,6 +98,15 @@ export class TestStore {
     const job = await this.jobs.get(id);
     if (job === undefined) throw new Error(`there is no job ${id}`);
     return job;
+  }
+
+  /** Tells of every hint that is sent from now on. */
+  async listen(heard: (hint: string) => void): Promise<{ close(): Promise<void> }> {
+    const client = new pg.Client({ connectionString: this.url });
+    await client.connect();
+    client.on('notification', ({ payload }) => heard(payload ?? ''));
+    await client.query(`LISTEN ${HINT_CHANNEL}`);
+    return { close: () => client.end() };
   }
 
   /** Moves a time of a row, so that no test waits for the clock: `set` is what follows SET. */
@@ -119,6 +137,8 @@ export function newJob(changes: Partial<NewJob> = {}): NewJob {
     retry: null,
     onLost: 'retry',
     uniqueKey: null,
+    concurrencyKey: null,
+    fairnessKey: null,
     ...changes,
   };
 }

@@ -65,6 +65,16 @@ export function addSubmitCommand(program: Command, context: CommandContext): voi
     .addOption(
       ofOneJob('--timeout <duration>', 'longest that one try may run').argParser(checkedBy(durationOfFlag)),
     )
+    .addOption(
+      ofOneJob('--concurrency-key <key>', 'few jobs of the queue with this key run at a time').argParser(
+        checkedBy(name),
+      ),
+    )
+    .addOption(
+      ofOneJob('--fairness-key <key>', 'whom it is for: jobs take turns between these').argParser(
+        checkedBy(name),
+      ),
+    )
     .option('--file <path>', 'submit every job of this file: {"jobs": [{"name": …, "command": …}, …]}')
     .option('--wait', 'follow to the end and say what became of it')
     .addOption(outputOption())

@@ -39,6 +39,8 @@ export function jobMessage(job: Job): object {
     error: errorMessage(job.error),
     workflowId: job.workflowId ?? '',
     waitsFor: job.waitsFor ?? undefined,
+    concurrencyKey: job.concurrencyKey ?? '',
+    fairnessKey: job.fairnessKey ?? '',
     omitted,
   };
 }

@@ -44,6 +44,8 @@ const job: Job = {
   workflowId: null,
   waitsFor: null,
   worker: null,
+  concurrencyKey: null,
+  fairnessKey: null,
 };
 
 const throughTheWire = (given: object) => message('Job').deserialize(message('Job').serialize(given));

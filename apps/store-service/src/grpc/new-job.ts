@@ -17,6 +17,8 @@ export interface NewJobMessage {
   readonly delay?: SecondsMessage;
   readonly uniqueKey?: string;
   readonly uniquePolicy?: string | number;
+  readonly concurrencyKey?: string;
+  readonly fairnessKey?: string;
 }
 
 export interface RetryMessage {

@@ -26,6 +26,8 @@ export const EXAMPLE_JOB = {
   worker: null,
   cancelRequestedAt: null,
   onLost: 'retry',
+  concurrencyKey: null,
+  fairnessKey: null,
   uniqueKey: null,
   workflowId: null,
   waitsFor: null,

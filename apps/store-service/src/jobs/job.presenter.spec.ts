@@ -24,6 +24,8 @@ function job(changes: Partial<Job> = {}): Job {
     retry: null,
     onLost: 'retry',
     uniqueKey: null,
+    concurrencyKey: null,
+    fairnessKey: null,
     createdAt: at(0),
     queuedAt: null,
     startedAt: null,

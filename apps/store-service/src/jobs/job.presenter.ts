@@ -32,6 +32,8 @@ export function presentJob(job: Job): JobView {
     cancelRequestedAt: time(job.cancelRequestedAt),
     onLost: job.onLost,
     uniqueKey: job.uniqueKey,
+    concurrencyKey: job.concurrencyKey,
+    fairnessKey: job.fairnessKey,
     workflowId: job.workflowId,
     waitsFor: job.waitsFor,
     result: job.result,

@@ -107,6 +107,14 @@ export const jobSettings = {
     .default('retry')
     .describe('When the executor dies under it: try again, fail, or hold it for a person.'),
   retry: retrySchema.nullish().describe('When it is tried again after a failure.'),
+  concurrencyKey: storableText(200)
+    .nullish()
+    .describe(
+      'Of the jobs of its queue that have this key only as many run at a time as the concurrencyPerKey of the queue says: one, unless it says otherwise.',
+    ),
+  fairnessKey: storableText(200)
+    .nullish()
+    .describe('Whom it is for: the jobs of a queue take turns between these keys.'),
 };
 
 /** The jobs of a schedule: when they are due, and how many there may be at once, is the schedule's to say. */

@@ -47,7 +47,7 @@ export class JobService {
    */
   async submit(request: CreateJob, idempotencyKey: string | undefined): Promise<Submitted> {
     this.checkType(request);
-    await this.queues.ensure(request.queue);
+    await this.queues.ensure(request.queue, hasKey(request));
     return answer(await this.#store(request, newJob(request), idempotencyKey));
   }
 
@@ -56,7 +56,7 @@ export class JobService {
     requests: readonly CreateJob[],
     idempotencyKey: string | undefined,
   ): Promise<Submitted[]> {
-    for (const queue of new Set(requests.map((request) => request.queue))) await this.queues.ensure(queue);
+    await ensureQueues(this.queues, requests);
     return (await this.#storeTogether(requests, idempotencyKey)).map(answer);
   }
 
@@ -144,6 +144,8 @@ export class JobService {
         `The job is ${job.state} already; only an unfinished job can be cancelled.`,
       );
     if (job.state === 'running') this.notifier.send('cancel', id);
+    // It was handed over and held a place in its queue.
+    else if (job.queuedAt !== null) this.notifier.send('room');
     return job;
   }
 
@@ -159,6 +161,20 @@ export class JobService {
     }
     return { attempt, pieces: await this.jobs.output(id, attempt) };
   }
+}
+
+type QueuedJob = Pick<CreateJob, 'queue' | 'concurrencyKey' | 'fairnessKey'>;
+
+/** To be called before the jobs are stored, so that leaders look for them. */
+export async function ensureQueues(queues: QueueRepository, jobs: readonly QueuedJob[]): Promise<void> {
+  const names = (wanted: readonly QueuedJob[]) => new Set(wanted.map(({ queue }) => queue));
+  for (const queue of names(jobs)) await queues.ensure(queue);
+  for (const queue of names(jobs.filter(hasKey))) await queues.ensure(queue, true);
+}
+
+/** Whether the leader of its queue must look for lanes. */
+function hasKey({ concurrencyKey, fairnessKey }: QueuedJob): boolean {
+  return concurrencyKey != null || fairnessKey != null;
 }
 
 function wakesLeader(submission: Submission): boolean {
@@ -217,6 +233,8 @@ export function newJob(request: CreateJob): NewJob {
     retry: request.retry ?? null,
     onLost: request.onLost,
     uniqueKey: request.uniqueKey ?? null,
+    concurrencyKey: request.concurrencyKey ?? null,
+    fairnessKey: request.fairnessKey ?? null,
   };
 }
 

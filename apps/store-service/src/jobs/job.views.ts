@@ -51,6 +51,11 @@ export const jobSettingsView = {
   timeout: wholeNumber.describe('How long one attempt may run, in milliseconds.'),
   retry: retryView.nullable().describe('As it was given; null is the default: exponential from 1 s to 1 h.'),
   onLost: z.enum(ON_LOST).describe('What happens when the executor dies under it.'),
+  concurrencyKey: z
+    .string()
+    .nullable()
+    .describe('Of the jobs of its queue that have this key only so many run at a time.'),
+  fairnessKey: z.string().nullable().describe('The jobs of its queue take turns between these keys.'),
 };
 
 const job = z.object({

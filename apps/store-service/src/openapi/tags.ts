@@ -4,6 +4,7 @@ export const TAGS = {
   Workflows: 'Jobs that are submitted together, of which some wait for others.',
   Events: 'Hear of what happens to jobs, as it happens.',
   Schedules: 'Jobs that recur, by cron or at intervals.',
+  Queues: 'What a queue may do at once and in a time, whether it is paused, and how much is in it.',
   'Dead letters': 'Jobs whose attempts are used up: look through them, drive them again, delete them.',
   Workers: 'Programs in any language that run jobs: lease them, keep them alive, say what became of them.',
   Cluster: 'Who is there, who leads, and what the executors do.',

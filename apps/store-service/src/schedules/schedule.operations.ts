@@ -42,6 +42,8 @@ const EXAMPLE = {
       timeout: 3_600_000,
       retry: null,
       onLost: 'retry',
+      concurrencyKey: null,
+      fairnessKey: null,
     },
   },
   nextDueAt: '2030-01-31T02:30:00.000Z',

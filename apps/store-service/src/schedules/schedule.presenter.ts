@@ -47,6 +47,8 @@ export function presentDefinition(definition: ScheduleDefinition): DefinitionVie
       timeout: job.timeoutMs,
       retry: job.retry === null ? null : presentRetry(job.retry),
       onLost: job.onLost,
+      concurrencyKey: job.concurrencyKey,
+      fairnessKey: job.fairnessKey,
     },
   };
 }

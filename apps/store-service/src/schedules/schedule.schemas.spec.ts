@@ -33,6 +33,8 @@ test('a cron expression and a job are enough; every default is filled in', () =>
       timeoutMs: 3_600_000,
       retry: null,
       onLost: 'retry',
+      concurrencyKey: null,
+      fairnessKey: null,
     },
   });
 });

@@ -194,5 +194,7 @@ function toTemplate(job: z.output<typeof jobTemplateSchema>): JobTemplate {
     timeoutMs: job.timeout ?? TIMEOUT_MS.default,
     retry: job.retry ?? null,
     onLost: job.onLost,
+    concurrencyKey: job.concurrencyKey ?? null,
+    fairnessKey: job.fairnessKey ?? null,
   };
 }

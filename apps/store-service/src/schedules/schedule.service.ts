@@ -114,7 +114,8 @@ export class ScheduleService {
   async #accept(given: GivenDefinition): Promise<ScheduleDefinition> {
     const definition = toDefinition(given);
     this.types.check(definition.job.type, definition.job.payload, ['job']);
-    await this.queues.ensure(definition.job.queue);
+    const { queue, concurrencyKey, fairnessKey } = definition.job;
+    await this.queues.ensure(queue, concurrencyKey !== null || fairnessKey !== null);
     return definition;
   }
 

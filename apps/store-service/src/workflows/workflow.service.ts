@@ -12,7 +12,7 @@ import { Problem, type FieldProblem } from '../http/problem.js';
 import { checked, invalid } from '../http/validation.js';
 import { giveWay, MAX_ERRORS } from '../jobs/job-batch.service.js';
 import { JobTypes } from '../jobs/job-types.js';
-import { newJob } from '../jobs/job.service.js';
+import { ensureQueues, newJob } from '../jobs/job.service.js';
 import { resolveDependencies } from './dependencies.js';
 import {
   workflowJobSchema,
@@ -51,7 +51,7 @@ export class WorkflowService {
     const resolved = resolveDependencies(jobs, request.onDependencyFailure);
     if (resolved.kind === 'faulty') throw invalid('validation-failed', resolved.errors.slice(0, MAX_ERRORS));
 
-    for (const queue of new Set(jobs.map((job) => job.queue))) await this.queues.ensure(queue);
+    await ensureQueues(this.queues, jobs);
     const workflow: NewWorkflow = {
       id: newId(),
       name: request.name ?? null,

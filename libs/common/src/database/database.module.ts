@@ -13,6 +13,7 @@ import { JobRepository } from './job.repository.js';
 import { KeyedSubmissionRepository } from './keyed-submission.repository.js';
 import { LeaderEpochs } from './leader-epochs.js';
 import { LeaseRepository } from './lease.repository.js';
+import { LimitedFeedRepository } from './limited-feed.repository.js';
 import { HintListener, Notifier } from './notifications.js';
 import { ParentRepository } from './parent.repository.js';
 import { PrismaService } from './prisma.service.js';
@@ -34,6 +35,7 @@ const REPOSITORIES = [
   KeyedSubmissionRepository,
   LeaderEpochs,
   LeaseRepository,
+  LimitedFeedRepository,
   Notifier,
   ParentRepository,
   PruneRepository,

@@ -42,6 +42,22 @@ export interface Shard {
   readonly of: number;
 }
 
+/** What a leader knows of the queues of its shard, all as of one moment. */
+export interface ShardQueues {
+  readonly queues: readonly ShardQueue[];
+  /** Of the settings of all queues; a claim under older ones changes no row. */
+  readonly settingsVersion: string;
+}
+
+export interface ShardQueue {
+  readonly name: string;
+  readonly paused: boolean;
+  /** False while what was in flight at the last change of its settings has not been dealt with. */
+  readonly settled: boolean;
+  /** It has limits, or jobs with keys. */
+  readonly limited: boolean;
+}
+
 export interface OverdueDelivery extends Delivery {
   readonly queue: string;
 }
@@ -55,30 +71,48 @@ export class FeedRepository {
 
   /**
    * Claims jobs of each queue that are due or will be in a moment, most urgent first.
-   * @returns the claimed jobs; none also when the leader's epoch no longer stands
+   * @param wanted queues without limits, as of `settingsVersion`
+   * @returns the claimed jobs; none also when the leader's epoch no longer stands, or the settings are others
    */
-  claimDue(fence: Fence, wanted: readonly WantedJobs[]): Promise<ClaimedJob[]> {
-    return this.prisma.query<ClaimedJob>(CLAIM_DUE, fence.election, fence.epoch, ...wantedColumns(wanted));
+  claimDue(fence: Fence, wanted: readonly WantedJobs[], settingsVersion: string): Promise<ClaimedJob[]> {
+    const { election, epoch } = fence;
+    return this.prisma.query<ClaimedJob>(
+      CLAIM_DUE,
+      election,
+      epoch,
+      ...wantedColumns(wanted),
+      BigInt(settingsVersion),
+    );
   }
 
   /**
    * @returns in how many milliseconds the next job of these queues can be claimed, negative when overdue, null when none is
-   * scheduled; or 'fenced' when the leader's epoch no longer stands
+   * scheduled; or 'fenced' when the leader's epoch no longer stands; or 'outdated' when the settings of queues are others
    */
-  async nextClaimInMs(fence: Fence, queues: readonly WantedJobs[]): Promise<number | null | 'fenced'> {
-    const [next] = await this.prisma.query<{ standing: boolean; dueInMs: number | null }>(
-      NEXT_DUE,
-      fence.election,
-      fence.epoch,
-      ...wantedColumns(queues),
-    );
+  async nextClaimInMs(
+    fence: Fence,
+    queues: readonly WantedJobs[],
+    settingsVersion: string,
+  ): Promise<number | null | 'fenced' | 'outdated'> {
+    const [next] = await this.prisma.query<{
+      standing: boolean;
+      settingsStand: boolean;
+      dueInMs: number | null;
+    }>(NEXT_DUE, fence.election, fence.epoch, ...wantedColumns(queues), BigInt(settingsVersion));
     if (next?.standing !== true) return 'fenced';
+    if (!next.settingsStand) return 'outdated';
     return next.dueInMs === null ? null : next.dueInMs - CLAIMED_AHEAD_MS;
   }
 
-  async queuesOf(shard: Shard): Promise<string[]> {
-    const rows = await this.prisma.query<{ name: string }>(SHARD_QUEUES, shard.number, shard.of);
-    return rows.map(({ name }) => name);
+  /** The queues of a shard, as the leader of `election` must know them. */
+  async queuesOf(shard: Shard, election: string): Promise<ShardQueues> {
+    const rows = await this.prisma.query<ShardQueue & { settingsVersion: string }>(
+      SHARD_QUEUES,
+      shard.number,
+      shard.of,
+      election,
+    );
+    return { queues: rows, settingsVersion: rows[0]?.settingsVersion ?? '0' };
   }
 
   /** Deliveries that nobody has started for `ageMs`, oldest first. */
@@ -102,7 +136,8 @@ export class FeedRepository {
   }
 }
 
-function wantedColumns(wanted: readonly WantedJobs[]): unknown[] {
+/** $3 to $6 of the claims. */
+export function wantedColumns(wanted: readonly WantedJobs[]): unknown[] {
   const positions = wanted.flatMap(({ positions: known }) => known ?? NOTHING_CLAIMED);
   return [
     wanted.map(({ queue }) => queue),

@@ -14,7 +14,8 @@ export const JOB_COLUMNS = `id, name, type, queue, state, priority, run_at AS "r
   max_attempts AS "maxAttempts", timeout_ms::float8 AS "timeoutMs", retry, payload, created_at AS "createdAt",
   queued_at AS "queuedAt", started_at AS "startedAt", finished_at AS "finishedAt", executor_id AS "executorId",
   worker, cancel_requested_at AS "cancelRequestedAt", on_lost AS "onLost",
-  unique_key AS "uniqueKey", workflow_id AS "workflowId", waits_for AS "waitsFor", result, error`;
+  unique_key AS "uniqueKey", concurrency_key AS "concurrencyKey", fairness_key AS "fairnessKey",
+  workflow_id AS "workflowId", waits_for AS "waitsFor", result, error`;
 
 /** Commits of this statement need not wait for the disk: what a crash of Postgres loses here, the fences heal. */
 export const WITHOUT_FSYNC = `nosync AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))`;
@@ -25,11 +26,15 @@ export const WITHOUT_FSYNC = `nosync AS MATERIALIZED (SELECT set_config('synchro
  */
 export const isIn = (state: JobState) => `coalesce(jobs.state = '${state}', false)`;
 
-/** The columns of new jobs, as parameters $1 to $13 and as a table named n. @param more further columns */
+/**
+ * The columns of new jobs, as parameters $1 to $15 and as a table named n. Where an array is too short, the rest is null.
+ * @param more further columns
+ */
 export const newJobsTable = (more: { arrays: string; names: string } = { arrays: '', names: '' }) =>
   `unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::timestamptz[], $7::float8[],
-            $8::int[], $9::bigint[], $10::jsonb[], $11::jsonb[], $12::text[], $13::text[]${more.arrays})
-  AS n(id, name, type, queue, priority, run_at, delay_ms, max_attempts, timeout_ms, retry, payload, on_lost, unique_key${more.names})`;
+            $8::int[], $9::bigint[], $10::jsonb[], $11::jsonb[], $12::text[], $13::text[], $14::text[], $15::text[]${more.arrays})
+  AS n(id, name, type, queue, priority, run_at, delay_ms, max_attempts, timeout_ms, retry, payload, on_lost, unique_key,
+       concurrency_key, fairness_key${more.names})`;
 const NEW_JOBS = newJobsTable();
 
 /** Columns hold milliseconds; rounded up, what is due now would be due a moment later. */
@@ -47,10 +52,12 @@ export const storeNewJobs = (
   state: string,
   more: { columns: string; values: string } = { columns: '', values: '' },
 ) => `
-INSERT INTO jobs (id, name, type, queue, state, priority, created_at, run_at, max_attempts, timeout_ms, retry, payload, on_lost, unique_key, remote${more.columns})
+INSERT INTO jobs (id, name, type, queue, state, priority, created_at, run_at, max_attempts, timeout_ms, retry, payload, on_lost, unique_key,
+  concurrency_key, fairness_key, remote${more.columns})
 SELECT n.id, n.name, n.type, n.queue, ${state}, n.priority, ${THIS_MOMENT},
        coalesce(n.run_at, ${THIS_MOMENT} + n.delay_ms * interval '1 millisecond'),
-       n.max_attempts, n.timeout_ms, n.retry, n.payload, n.on_lost, n.unique_key, ${isRemote('n.type')}${more.values}`;
+       n.max_attempts, n.timeout_ms, n.retry, n.payload, n.on_lost, n.unique_key,
+       n.concurrency_key, n.fairness_key, ${isRemote('n.type')}${more.values}`;
 const STORE_NEW_JOBS = storeNewJobs(`'scheduled'`);
 
 /** What the database decides about a new job; all else the caller knows. */
@@ -81,7 +88,7 @@ SELECT ${NEW_JOB_TIMES} FROM stored`;
 export const INSERT_IDEMPOTENT_JOBS = `/* insert_idempotent_jobs */
 WITH fresh AS (
   INSERT INTO idempotency_keys (key, request_hash, job_id)
-  SELECT DISTINCT ON (key) key, hash, job_id FROM unnest($14::text[], $15::text[], $1::uuid[]) AS k(key, hash, job_id) ORDER BY key
+  SELECT DISTINCT ON (key) key, hash, job_id FROM unnest($16::text[], $17::text[], $1::uuid[]) AS k(key, hash, job_id) ORDER BY key
   ON CONFLICT (key) DO NOTHING
   RETURNING job_id
 ),
@@ -117,11 +124,14 @@ export const EACH_PRIORITY = `generate_series(${PRIORITY.most}, ${PRIORITY.least
  * a submission may become visible after a later one. What lies before is dead index entries for the most part.
  * From $5 and $6, the last claimed due time and id of each priority of each wanted queue.
  */
-const AFTER_POSITION = `(claimable_at, jobs.id) > (
+export const AFTER_POSITION = `(claimable_at, jobs.id) > (
     least(last.at, now() - interval '200 milliseconds'),
     CASE WHEN last.at < now() - interval '200 milliseconds' THEN last.id ELSE '00000000-0000-0000-0000-000000000000' END)`;
-const LAST_CLAIMED = `(SELECT ($5::timestamptz[])[place] AS at, ($6::uuid[])[place] AS id
+export const LAST_CLAIMED = `(SELECT ($5::timestamptz[])[place] AS at, ($6::uuid[])[place] AS id
   FROM (SELECT (wanted.nth - 1) * ${PRIORITY.least - PRIORITY.most + 1} + p.priority - ${PRIORITY.most - 1} AS place) AS places) AS last`;
+
+/** Jobs without a key, in the words of jobs_claim_idx; those with one wait in lanes (limited-claim-statement.ts). */
+export const UNKEYED = `jobs.fairness_key IS NULL AND jobs.concurrency_key IS NULL`;
 
 /**
  * How long before its due time a job is claimed, in milliseconds. It is handed over at that time and no sooner; that it is
@@ -132,15 +142,18 @@ const ALMOST_DUE = `claimable_at <= now() + interval '${CLAIMED_AHEAD_MS} millis
 
 /**
  * T1, claim: takes due jobs, and those that will be due in a moment, most urgent first, and readies them for the hand-over.
- * In: election, epoch; for each queue how many are wanted; where to begin.
- * Guard: the epoch still stands (share-locked, so a successor's bump waits for this claim or beats it); state scheduled.
+ * In: election, epoch; for each queue how many are wanted; where to begin; the version of the queues' settings that the
+ * leader knows. None of the queues has limits or jobs with keys: CLAIM_LIMITED is for those.
+ * Guard: the epoch and the settings still stand (share-locked, so a successor's bump, or a change of settings, waits for this
+ * claim or beats it); state scheduled.
  * Rows: id, delivery, type, queue, priority, due time and time until then of each claimed job, in the order of the hand-over.
  * Index: jobs_claim_idx, read once for each queue and priority, so jobs that are not due cost nothing.
  */
 export const CLAIM_DUE = `/* claim_due */
 WITH ${WITHOUT_FSYNC},
 standing AS MATERIALIZED (
-  SELECT 1 FROM leader_epochs, nosync WHERE election = $1 AND epoch = $2 FOR SHARE OF leader_epochs
+  SELECT 1 FROM leader_epochs, nosync
+  WHERE election = $1 AND epoch = $2 AND settings_version = $7 FOR SHARE OF leader_epochs
 ),
 due AS MATERIALIZED (
   SELECT job.id, job.priority, job.run_at
@@ -153,7 +166,7 @@ due AS MATERIALIZED (
               LATERAL (
                 SELECT jobs.id, run_at, jobs.priority FROM jobs
                 WHERE jobs.queue = wanted.queue AND jobs.priority = p.priority AND ${ALMOST_DUE}
-                  AND ${AFTER_POSITION}
+                  AND ${UNKEYED} AND ${AFTER_POSITION}
                 ORDER BY claimable_at, jobs.id LIMIT wanted.room FOR UPDATE OF jobs SKIP LOCKED
               ) AS one
          LIMIT wanted.room
@@ -172,18 +185,19 @@ ORDER BY priority, run_at, id`;
 
 /**
  * When the next job of some queues is due.
- * In: as for CLAIM_DUE; $4 is not looked at. Rows: one; whether the epoch stands, and in how many milliseconds (negative when
+ * In: as for CLAIM_DUE; $4 is not looked at. Rows: one; whether the epoch and the settings stand, and in how many milliseconds (negative when
  * overdue) the next job is due, or null when none is scheduled. Index: jobs_claim_idx.
  */
 export const NEXT_DUE = `/* next_due */
 SELECT EXISTS (SELECT 1 FROM leader_epochs WHERE election = $1 AND epoch = $2) AS standing,
+  EXISTS (SELECT 1 FROM leader_epochs WHERE election = $1 AND settings_version = $7) AS "settingsStand",
   (SELECT extract(epoch FROM min(first.claimable_at) - clock_timestamp())::float8 * 1000
    FROM unnest($3::text[], $4::int[]) WITH ORDINALITY AS wanted(queue, room, nth),
         ${EACH_PRIORITY},
         LATERAL ${LAST_CLAIMED},
         LATERAL (SELECT claimable_at FROM jobs
                  WHERE jobs.queue = wanted.queue AND jobs.priority = p.priority AND claimable_at IS NOT NULL
-                   AND ${AFTER_POSITION}
+                   AND ${UNKEYED} AND ${AFTER_POSITION}
                  ORDER BY claimable_at, jobs.id LIMIT 1) AS first) AS "dueInMs"`;
 
 /**
@@ -192,8 +206,15 @@ SELECT EXISTS (SELECT 1 FROM leader_epochs WHERE election = $1 AND epoch = $2) A
  */
 const QUEUES_OF_SHARD = `(SELECT name FROM queues WHERE (hashtext(name) & 2147483647) % $2::int = $1::int) AS q`;
 
-/** The queues of one shard. In: shard, number of shards. Rows: name. */
-export const SHARD_QUEUES = `/* shard_queues */ SELECT name FROM ${QUEUES_OF_SHARD}`;
+/**
+ * What a leader must know of the queues of its shard. In: shard, number of shards, election.
+ * Rows: name; whether it is paused, has been settled since its last change, and has limits or jobs with keys; and the version
+ * of all settings, as of the same moment.
+ */
+export const SHARD_QUEUES = `/* shard_queues */
+SELECT queues.name, paused, settled, keyed OR concurrency IS NOT NULL OR rate_limit IS NOT NULL AS limited,
+  coalesce((SELECT settings_version FROM leader_epochs WHERE election = $3), 0)::text AS "settingsVersion"
+FROM ${QUEUES_OF_SHARD} JOIN queues ON queues.name = q.name`;
 
 /**
  * T3, sweep, first half: handed-over jobs that nobody has started for a while.
@@ -255,7 +276,8 @@ const IS_LAST = `ended.state NOT IN ('scheduled', 'blocked') OR cancel_requested
  * Guard: state running, that very delivery, attempt and executor: an attempt that was taken back changes nothing. The
  * delivery tells two runs apart of which the first was handed back uncounted: they may share attempt and executor.
  * A job whose cancellation was asked for is neither tried again nor held: it becomes cancelled.
- * Rows: id and resulting state of each accepted attempt; then the states that jobs which waited for these came to, without id.
+ * Rows: id and resulting state of each accepted attempt; then, without id, the states that jobs which waited for these came
+ * to, and one row without a state when limits of a queue have room again.
  */
 export const FINISH = (standing: string) => `
 ended AS (
@@ -276,7 +298,8 @@ accepted AS (
   FROM ended${standing}
   WHERE jobs.id = ended.id AND ${isIn('running')} AND jobs.executor_id = ended.executor_id
     AND jobs.delivery = ended.delivery AND jobs.attempt = ended.attempt
-  RETURNING ${EVENT_COLUMNS}, ended.attempt AS ended_attempt, ended.outcome, ended.attempt_error, jobs.executor_id, jobs.started_at
+  RETURNING ${EVENT_COLUMNS}, ended.attempt AS ended_attempt, ended.outcome, ended.attempt_error, jobs.executor_id,
+    jobs.started_at, jobs.limited
 ),
 ${recordEvents('accepted')},
 history AS (
@@ -284,6 +307,9 @@ history AS (
   SELECT id, ended_attempt, outcome, executor_id, started_at, attempt_error FROM accepted WHERE outcome IS NOT NULL
 ),
 ${tellChildren(`SELECT id, state FROM accepted WHERE workflow_id IS NOT NULL AND state NOT IN ('scheduled', 'blocked')`)}`;
+const FINISHED = `
+SELECT id, state FROM accepted UNION ALL ${TOLD_STATES}
+UNION ALL SELECT NULL, NULL WHERE EXISTS (SELECT 1 FROM accepted WHERE limited)`;
 
 export const FINISH_JOBS = `/* finish_jobs */
 WITH ${FINISH('')},
@@ -292,15 +318,13 @@ output AS (
   SELECT o.job_id, accepted.ended_attempt, o.seq, o.stream, o.text, o.omitted_bytes
   FROM unnest($12::uuid[], $13::int[], $14::text[], $15::text[], $16::bigint[]) AS o(job_id, seq, stream, text, omitted_bytes)
   JOIN accepted ON accepted.id = o.job_id
-)
-SELECT id, state FROM accepted UNION ALL ${TOLD_STATES}`;
+)${FINISHED}`;
 
 /** T7, reclaim, second half: the same for attempts whose executor is gone, by a leader whose epoch ($12, $13) stands. */
 export const RECLAIM_JOBS = `/* reclaim_jobs */
 WITH standing AS MATERIALIZED (
   SELECT 1 FROM leader_epochs WHERE election = $12 AND epoch = $13 FOR SHARE
-),${FINISH(', standing')}
-SELECT id, state FROM accepted UNION ALL ${TOLD_STATES}`;
+),${FINISH(', standing')}${FINISHED}`;
 
 /** Whether somebody still holds a running job j: the worker outside that leased it, or else its executor e. */
 const HOLDER_LIVES = `CASE WHEN j.lease_until IS NULL THEN e.id IS NOT NULL AND e.lease_until > now() ELSE j.lease_until > now() END`;

@@ -59,9 +59,12 @@ export interface EarlierAttempt {
   readonly error: JobError | null;
 }
 
-/** The thirteen arrays that every statement which stores new jobs begins with. */
+/** The fifteen arrays that every statement which stores new jobs begins with. */
 export function newJobColumns(jobs: readonly NewJob[]): unknown[] {
   const column = <Value>(of: (job: NewJob) => Value) => jobs.map(of);
+  // Most jobs have no key: an array that is too short stands for nulls.
+  const keys = (of: (job: NewJob) => string | null) =>
+    jobs.some((job) => of(job) !== null) ? jobs.map(of) : [];
   return [
     column((job) => job.id),
     column((job) => job.name),
@@ -76,6 +79,8 @@ export function newJobColumns(jobs: readonly NewJob[]): unknown[] {
     column((job) => JSON.stringify(job.payload)),
     column((job) => job.onLost),
     column((job) => job.uniqueKey),
+    keys((job) => job.concurrencyKey),
+    keys((job) => job.fairnessKey),
   ];
 }
 
@@ -101,6 +106,8 @@ export function storedJob(job: NewJob, { runAt, createdAt }: NewJobTimes): Job {
     retry: job.retry,
     onLost: job.onLost,
     uniqueKey: job.uniqueKey,
+    concurrencyKey: job.concurrencyKey,
+    fairnessKey: job.fairnessKey,
     runAt,
     createdAt,
     state: 'scheduled',

@@ -13,7 +13,7 @@ import {
 } from './lease-statements.js';
 import { Notifier } from './notifications.js';
 import { PrismaService } from './prisma.service.js';
-import { finishColumns, sendChildHint, type EndedAttempt, type FinishResult } from './run.repository.js';
+import { finishColumns, sendEndHint, type EndedAttempt, type FinishResult } from './run.repository.js';
 
 /** What a worker would run. */
 export interface LeasableJobs {
@@ -125,13 +125,13 @@ export class LeaseRepository {
   async finish(ended: readonly EndedAttempt[]): Promise<FinishResult[]> {
     const first = new Map<string, EndedAttempt>();
     for (const end of ended) if (!first.has(keyOf(end))) first.set(keyOf(end), end);
-    const rows = await this.prisma.query<EndedLease | { id: null; state: JobState }>(
+    const rows = await this.prisma.query<EndedLease | { id: null; state: JobState | null }>(
       FINISH_LEASED,
       ...finishColumns([...first.values()]),
     );
     const states = new Map<string, JobState>();
     for (const row of rows) {
-      if (row.id === null) sendChildHint(this.notifier, row.state);
+      if (row.id === null) sendEndHint(this.notifier, row.state);
       else states.set(keyOf({ jobId: row.id, executorId: row.executorId }), row.state);
     }
     return ended.map(

@@ -15,17 +15,19 @@ import { PrismaService } from './prisma.service.js';
 
 /**
  * work: a job may be due, or room for one was made. cancel: a running job (its id follows) should end.
- * types: an executor announced job types. queues: a queue came into being. schedules: one was made or changed.
+ * types: an executor announced job types. queues: a queue came into being, was changed or deleted. room: a job that counted
+ * against the limits of its queue has ended. schedules: one was made or changed.
  * workflows: jobs of workflows ended in a way that others may have to follow.
  * events: jobs changed, and somebody listens. follow: somebody wants to see what a job (its id follows) writes, for a
  * while; output: a job that is followed has written something.
  */
-export type Hint = 'work' | 'types' | 'queues' | 'schedules' | 'workflows' | 'events' | HintAboutJob;
+export type Hint = 'work' | 'types' | 'queues' | 'room' | 'schedules' | 'workflows' | 'events' | HintAboutJob;
 type HintAboutJob = 'cancel' | 'follow' | 'output';
 const PLAIN: readonly string[] = [
   'work',
   'types',
   'queues',
+  'room',
   'schedules',
   'workflows',
   'events',
@@ -37,6 +39,7 @@ interface HintEvents {
   cancel: [jobId: string];
   types: [];
   queues: [];
+  room: [];
   schedules: [];
   workflows: [];
   events: [];

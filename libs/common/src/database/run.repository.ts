@@ -43,10 +43,13 @@ export interface OwnAttempt extends Attempted {
   readonly cancelRequested: boolean;
 }
 
-/** Without an id: the state that some of the jobs came to which had waited for these. */
+/**
+ * Without an id: the state that some of the jobs came to which had waited for these; or without a state too, when limits of a
+ * queue have room again.
+ */
 interface EndedRow {
   readonly id: string | null;
-  readonly state: JobState;
+  readonly state: JobState | null;
 }
 
 @Injectable()
@@ -122,8 +125,8 @@ export class RunRepository {
   #acceptedOf(rows: readonly EndedRow[]): Map<string, JobState> {
     const states = new Map<string, JobState>();
     for (const { id, state } of rows) {
-      if (id !== null) states.set(id, state);
-      else sendChildHint(this.notifier, state);
+      if (id === null) sendEndHint(this.notifier, state);
+      else if (state !== null) states.set(id, state);
     }
     return states;
   }
@@ -134,9 +137,10 @@ export class RunRepository {
   }
 }
 
-/** Jobs that waited for others have come to this state: the leader goes on with them. */
-export function sendChildHint(notifier: Notifier, state: JobState): void {
-  if (state === 'scheduled') notifier.send('work');
+/** What a leader should hear of the end of jobs: what others that had waited for them came to, or (null) that a limit has room. */
+export function sendEndHint(notifier: Notifier, state: JobState | null): void {
+  if (state === null) notifier.send('room');
+  else if (state === 'scheduled') notifier.send('work');
   else if (state === 'cancelled') notifier.send('workflows');
 }
 

@@ -49,8 +49,10 @@ const FROM_TEMPLATE = `
   coalesce(s.definition #>> '{job,name}', s.name), s.definition #>> '{job,type}', s.definition #>> '{job,queue}', 'scheduled',
   (s.definition #>> '{job,priority}')::smallint, (s.definition #>> '{job,maxAttempts}')::int,
   (s.definition #>> '{job,timeoutMs}')::bigint, nullif(s.definition #> '{job,retry}', 'null'),
-  s.definition #> '{job,payload}', s.definition #>> '{job,onLost}', ${isRemote("s.definition #>> '{job,type}'")}`;
-const TEMPLATE_COLUMNS = `name, type, queue, state, priority, max_attempts, timeout_ms, retry, payload, on_lost, remote`;
+  s.definition #> '{job,payload}', s.definition #>> '{job,onLost}',
+  s.definition #>> '{job,concurrencyKey}', s.definition #>> '{job,fairnessKey}', ${isRemote("s.definition #>> '{job,type}'")}`;
+const TEMPLATE_COLUMNS = `name, type, queue, state, priority, max_attempts, timeout_ms, retry, payload, on_lost,
+  concurrency_key, fairness_key, remote`;
 
 /**
  * Fire, second half: three statements in one transaction. (In one statement each step would join with the rows of another

@@ -29,27 +29,27 @@ export const REOPEN_WORKFLOW = `finished_at = NULL, counts = NULL, cancel_reques
 export const INSERT_WORKFLOW = `/* insert_workflow */
 WITH fresh_key AS (
   INSERT INTO idempotency_keys (key, request_hash, job_id)
-  SELECT $21::text, $22::text, $19::uuid WHERE $21::text IS NOT NULL
+  SELECT $23::text, $24::text, $21::uuid WHERE $23::text IS NOT NULL
   ON CONFLICT (key) DO NOTHING
   RETURNING job_id
 ),
 made AS MATERIALIZED (
-  SELECT $19::uuid AS id WHERE $21::text IS NULL UNION ALL SELECT job_id FROM fresh_key
+  SELECT $21::uuid AS id WHERE $23::text IS NULL UNION ALL SELECT job_id FROM fresh_key
 ),
 stored_jobs AS (
   ${storeNewJobs(`CASE WHEN n.waits_for IS NULL THEN 'scheduled' ELSE 'blocked' END`, {
     columns: ', workflow_id, waits_for, awaited',
     values: ', made.id, n.waits_for, n.awaited',
   })}
-  FROM made, ${newJobsTable({ arrays: ', $14::int[], $15::bool[]', names: ', waits_for, awaited' })}
+  FROM made, ${newJobsTable({ arrays: ', $16::int[], $17::bool[]', names: ', waits_for, awaited' })}
   RETURNING ${EVENT_COLUMNS}
 ),
 ${recordEvents('stored_jobs')},
 stored_dependencies AS (
   INSERT INTO job_dependencies (parent_id, child_id, on_failure)
-  SELECT parent_id, child_id, on_failure FROM made, unnest($16::uuid[], $17::uuid[], $18::text[]) AS e(parent_id, child_id, on_failure)
+  SELECT parent_id, child_id, on_failure FROM made, unnest($18::uuid[], $19::uuid[], $20::text[]) AS e(parent_id, child_id, on_failure)
 )
-INSERT INTO workflows (id, name, job_count) SELECT made.id, $20::text, cardinality($1::uuid[]) FROM made
+INSERT INTO workflows (id, name, job_count) SELECT made.id, $22::text, cardinality($1::uuid[]) FROM made
 RETURNING id`;
 
 export const GET_WORKFLOW = `/* get_workflow */

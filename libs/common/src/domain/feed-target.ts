@@ -14,8 +14,9 @@ export const MAX_HANDED_OVER = 10_000;
  * Jobs of a queue that should be handed over but not yet started.
  * @param slots slots of the living executors that serve the queue; with none nothing is handed over
  * @param meanMs mean duration of its jobs in milliseconds, or undefined while nothing is known
+ * @param horizonMs work kept ready for each slot, in milliseconds of handler time
  */
-export function feedTarget(slots: number, meanMs: number | undefined): number {
-  const perSlot = Math.max(1, Math.ceil(HORIZON_MS / Math.max(meanMs ?? UNKNOWN_MEAN_MS, 0.01)));
+export function feedTarget(slots: number, meanMs: number | undefined, horizonMs = HORIZON_MS): number {
+  const perSlot = Math.max(1, Math.ceil(horizonMs / Math.max(meanMs ?? UNKNOWN_MEAN_MS, 0.01)));
   return Math.min(slots * perSlot, MAX_HANDED_OVER);
 }

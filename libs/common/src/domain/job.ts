@@ -95,6 +95,10 @@ export interface NewJob {
   readonly onLost: OnLost;
   /** At most one unfinished job has it. */
   readonly uniqueKey: string | null;
+  /** Of the jobs of its queue that share it only as many run at a time as the queue's concurrencyPerKey says. */
+  readonly concurrencyKey: string | null;
+  /** Jobs of its queue that share it take turns with those that have another one. */
+  readonly fairnessKey: string | null;
 }
 
 export interface Job extends Omit<NewJob, 'runAt' | 'delayMs'> {

@@ -17,6 +17,8 @@ export interface JobTemplate {
   readonly timeoutMs: number;
   readonly retry: RetryPolicy | null;
   readonly onLost: OnLost;
+  readonly concurrencyKey: string | null;
+  readonly fairnessKey: string | null;
 }
 
 /** All that a person says about a schedule, kept as JSON. Two that are equal mean the same. */
