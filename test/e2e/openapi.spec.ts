@@ -28,6 +28,12 @@ const dead = () => {
   return api.submit(failing).then(({ id }) => api.waitFor(id, ['dead']));
 };
 const job = async (of: Promise<JobAnswer>): Promise<Values> => ({ id: (await of).id });
+async function queue(): Promise<Values> {
+  const name = uniqueName('queue');
+  await api.request('PUT', `/api/v1/queues/${name}`, {});
+  return { name };
+}
+
 async function schedule(): Promise<Values> {
   const name = uniqueName('schedule');
   const definition = { name, cron: '@yearly', job: { type: 'print', payload: { text: 'x' } } };
@@ -93,6 +99,7 @@ function prepare(operation: Described): Promise<Values> {
   if (operation.path.includes('/workflows/{id}')) return workflow(false);
   if (operation.path.includes('/leases/{id}')) return leased();
   if (operation.path.includes('/types/{name}')) return type();
+  if (operation.path.includes('/queues/{name}')) return queue();
   if (operation.path.includes('/schedules/{name}')) return schedule();
   if (!operation.path.includes('{')) return Promise.resolve({});
   throw new Error(`PREPARED says nothing of ${operation.id}, whose path has parameters`);
