@@ -197,6 +197,21 @@ describe('a leased job', () => {
   });
 });
 
+test('jobs of a workflow are leased when what they depend on has ended, by workers and executors in turn', async () => {
+  const jobs = [
+    { name: 'first', type },
+    { name: 'second', type: 'print', payload: { text: 'x' }, dependsOn: ['first'] },
+    { name: 'third', type, dependsOn: ['second'] },
+  ];
+  const { status } = await api.request('POST', '/api/v1/workflows', { jobs });
+  expect(status).toBe(201);
+  for (const name of ['first', 'third']) {
+    const [leased, ...others] = await lease({ wait: '15s', max: 5 });
+    expect([leased?.job.name, others]).toEqual([name, []]);
+    expect((await say(leased as LeaseAnswer, 'complete')).status).toBe(200);
+  }
+});
+
 describe('a worker that waits', () => {
   test('has a job as soon as it is submitted, at whichever store', async () => {
     for (const queue of ['default', uniqueName('queue')]) {
