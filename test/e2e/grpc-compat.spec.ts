@@ -161,8 +161,10 @@ describe('scheduler.TaskScheduler', () => {
     const later = await tasks.call('SubmitTask', {
       name: 'later',
       command: 'echo 2',
-      schedule_time: now + 2,
+      schedule_time: now + 5,
     });
+    const pending = await tasks.call('GetTaskStatus', { id: later['task_id'] });
+    expect(pending).toMatchObject({ status: 'PENDING', result: '' });
     expect([past['success'], later['success']]).toEqual([true, true]);
     expect(await ending(past['task_id'])).toMatchObject({ id: past['task_id'], result: '1\n' });
     await ending(later['task_id']);
