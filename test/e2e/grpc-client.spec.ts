@@ -83,7 +83,7 @@ describe('the client', () => {
   });
 
   test('runs all jobs at once with -concurrent', async () => {
-    await jobsFile(...Array.from({ length: 4 }, (_, index) => ({ name: `n${index}`, command: 'sleep 1' })));
+    await jobsFile(...Array.from({ length: 4 }, (_, index) => ({ name: `n${index}`, command: 'sleep 3' })));
     const { stdout } = await client(['-file=jobs.json', '-concurrent'], { SERVERS: servers.join(',') });
     const lastSubmitted = stdout.lastIndexOf('Job submitted');
     expect(lastSubmitted).toBeLessThan(stdout.indexOf('SUCCEEDED'));

@@ -132,7 +132,7 @@ describe('a job', () => {
   });
 
   test('is watched from its first state to its last', async () => {
-    const { id } = await submit(command('sleep 0.6'));
+    const { id } = await submit(command('sleep 2'));
     const states: unknown[] = [];
     for await (const job of jobs.stream('WatchJob', { id })) states.push(job['state']);
     expect(states.at(-1)).toBe('JOB_STATE_SUCCEEDED');
