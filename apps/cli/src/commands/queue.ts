@@ -32,11 +32,11 @@ const rate = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-/** `none` takes a limit away. */
+/** `none` takes a limit away. (Commander takes null for a flag without a value, so it is the word until the end.) */
 const checkedOrNone =
   <Schema extends z.ZodType>(schema: Schema) =>
-  (text: string): z.infer<Schema> | null =>
-    text === 'none' ? null : checkedBy(schema)(text);
+  (text: string): z.infer<Schema> | 'none' =>
+    text === 'none' ? text : checkedBy(schema)(text);
 
 export function addQueueCommand(program: Command, context: CommandContext): void {
   const queue = program
@@ -104,9 +104,9 @@ export function addQueueCommand(program: Command, context: CommandContext): void
 }
 
 interface SetFlags extends OutputFlag {
-  readonly concurrency?: number | null;
+  readonly concurrency?: number | 'none';
   readonly perKey?: number;
-  readonly rate?: QueueSettings['rateLimit'];
+  readonly rate?: NonNullable<QueueSettings['rateLimit']> | 'none';
 }
 
 async function set(
@@ -125,11 +125,16 @@ async function set(
   const settings: QueueSettings = {
     // Settings that a newer store knows stay as they are.
     ...before,
-    concurrency: concurrency === undefined ? before.concurrency : concurrency,
+    concurrency: orBefore(concurrency, before.concurrency),
     concurrencyPerKey: perKey ?? before.concurrencyPerKey,
-    rateLimit: rateLimit === undefined ? before.rateLimit : rateLimit,
+    rateLimit: orBefore(rateLimit, before.rateLimit),
   };
   print(context, output, await api.applyQueue(name, settings, current?.version));
+}
+
+function orBefore<Value>(flag: Value | 'none' | undefined, before: Value | null): Value | null {
+  if (flag === undefined) return before;
+  return flag === 'none' ? null : flag;
 }
 
 const UNLIMITED_SETTINGS: QueueSettings = { ...UNLIMITED, rateLimit: null };
