@@ -4,7 +4,7 @@ import type { JobError, Json, StartedJob } from '#common/domain/job.js';
 import type { Outcome } from '#common/domain/outcome.js';
 import { MAX_RETRY_DELAY_MS } from '#common/domain/retry-policy.js';
 import type { Parent } from '#common/domain/workflow.js';
-import { JobFailure, Snooze, type Handler, type HandlerContext } from './handlers/handler.js';
+import { JobFailure, Snooze, WorkLost, type Handler, type HandlerContext } from './handlers/handler.js';
 import type { OutputCapture } from './handlers/output-capture.js';
 
 /** Why an attempt is asked to end. */
@@ -104,6 +104,7 @@ export class Attempt {
         throw new Error(`unknown stop reason ${String(this.#stopReason satisfies never)}`);
     }
     if (error instanceof Snooze) return { kind: 'snoozed', delayMs: wait(error.delayMs) };
+    if (error instanceof WorkLost) return { kind: 'lost', error: describe(error) };
     if (error instanceof JobFailure) {
       const { retryAfterMs, ...options } = error.options;
       return {

@@ -11,8 +11,8 @@ import { HintListener, Notifier } from '#common/database/notifications.js';
 import { RunRepository } from '#common/database/run.repository.js';
 import type { Logger } from '#common/logging/logger.js';
 import { Alarm } from '#common/runtime/alarm.js';
+import { fencedProcesses } from '#common/runtime/fenced-processes.js';
 import { LeaseClock } from '#common/runtime/lease-clock.js';
-import { processGroups } from '#common/runtime/process-groups.js';
 import { repeat } from '#common/runtime/repeat.js';
 import type { ExecutorEnvironment } from './environment.js';
 import { HandlerRegistry } from './handlers/registry.js';
@@ -101,14 +101,14 @@ export class Heartbeat {
         executorId: this.registration.id,
         leaseMs: this.environment.EXECUTOR_LEASE_MS,
         leaseClock: this.leaseClock.memory,
-        processGroups: processGroups.memory,
+        fencedProcesses: fencedProcesses.memory,
       } satisfies LeaseRenewal,
     });
     thread.on('message', (event: LeaseEvent) => this.#leaseChanged(event));
     thread.on('error', (error) => {
       // Without a heartbeat this process would soon run what others run too.
       this.log.error('the heartbeat thread died, exiting', { error });
-      processGroups.killAll();
+      fencedProcesses.fenceAll();
       process.exit(1);
     });
     return thread;

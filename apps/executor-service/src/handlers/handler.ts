@@ -72,3 +72,8 @@ export class Snooze extends Error {
     super(`call again in ${delayMs} ms`);
   }
 }
+
+/** Thrown by a handler that lost sight of what it had started: what becomes of the job is said by its `onLost`. */
+export class WorkLost extends Error {
+  override readonly name = 'WorkLost';
+}
