@@ -43,6 +43,7 @@ export function presentJob(job: Job): JobView {
 const OUTCOME_OF_ERROR: Readonly<Record<string, CountedOutcome>> = {
   Timeout: 'timed_out',
   ExecutorLost: 'lost',
+  WorkLost: 'lost',
 };
 
 /** The earlier attempts, and the one that the job itself tells of: the running one, or the one that ended it. */
