@@ -1,6 +1,6 @@
 /**
  * Keeps this executor alive in the eyes of the others: registers it, starts the thread that renews its lease, and once a
- * second reports its mean durations and compares what Postgres says it runs with what it runs.
+ * second reports its mean durations and the progress of its jobs, and compares what Postgres says it runs with what it runs.
  */
 import { Worker } from 'node:worker_threads';
 import { Injectable } from '@nestjs/common';
@@ -8,6 +8,7 @@ import type { LeaseEvent, LeaseRenewal } from '#common/database/lease-renewal-th
 import { ExecutorRepository, type ExecutorRegistration } from '#common/database/executor.repository.js';
 import { JobTypeRepository } from '#common/database/job-type.repository.js';
 import { HintListener, Notifier } from '#common/database/notifications.js';
+import { ProgressRepository } from '#common/database/progress.repository.js';
 import { RunRepository } from '#common/database/run.repository.js';
 import type { Logger } from '#common/logging/logger.js';
 import { Alarm } from '#common/runtime/alarm.js';
@@ -39,6 +40,7 @@ export class Heartbeat {
     private readonly executors: ExecutorRepository,
     private readonly jobTypes: JobTypeRepository,
     private readonly runs: RunRepository,
+    private readonly progress: ProgressRepository,
     private readonly hints: HintListener,
     private readonly notifier: Notifier,
     private readonly log: Logger,
@@ -64,6 +66,10 @@ export class Heartbeat {
         return LOOK_EVERY_MS;
       },
     );
+    void repeat({ duty: 'tell progress', signal: this.#stop.signal, log: this.log }, async () => {
+      await this.#tellProgress();
+      return LOOK_EVERY_MS;
+    });
   }
 
   /** Tells the feeder to count on this executor no more. */
@@ -74,8 +80,13 @@ export class Heartbeat {
   /** Leaves for good: whatever is still running here is reclaimed at once. */
   async stop(): Promise<void> {
     this.#stop.abort();
+    await this.#tellProgress().catch(() => undefined);
     await this.#thread?.terminate();
     await this.executors.leave(this.registration.id);
+  }
+
+  async #tellProgress(): Promise<void> {
+    await this.runner.progress.flush((told) => this.progress.write(this.registration.id, told));
   }
 
   async #register(): Promise<void> {

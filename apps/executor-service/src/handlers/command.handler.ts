@@ -31,7 +31,12 @@ export default defineHandler({
     const { exitCode, signal } = await runToEnd({
       command,
       cwd: cwd ?? tmpdir(),
-      env: { ...env, ...parentsVariable(await context.parents()), JOB_ID: jobId, JOB_ATTEMPT: String(attempt) },
+      env: {
+        ...env,
+        ...parentsVariable(await context.parents()),
+        JOB_ID: jobId,
+        JOB_ATTEMPT: String(attempt),
+      },
       signal: context.signal,
       killGraceMs,
       wrote: (stream, bytes) => output.write(stream, bytes),

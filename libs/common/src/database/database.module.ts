@@ -16,6 +16,7 @@ import { LeaseRepository } from './lease.repository.js';
 import { HintListener, Notifier } from './notifications.js';
 import { ParentRepository } from './parent.repository.js';
 import { PrismaService } from './prisma.service.js';
+import { ProgressRepository } from './progress.repository.js';
 import { PruneRepository } from './prune.repository.js';
 import { QueueRepository } from './queue.repository.js';
 import { RunRepository } from './run.repository.js';
@@ -36,6 +37,7 @@ const REPOSITORIES = [
   LeaseRepository,
   Notifier,
   ParentRepository,
+  ProgressRepository,
   PruneRepository,
   QueueRepository,
   RunRepository,
