@@ -265,6 +265,13 @@ test('asked to end, it breaks off', async () => {
   expect(requests).toHaveLength(1);
 });
 
+test('no connection is used twice: each goes to an address that was checked for it', async () => {
+  const { url, requests } = await serve((_, response) => response.end('x'));
+  await run({ url }).end;
+  await run({ url }).end;
+  expect(new Set(requests.map(({ socket }) => socket)).size).toBe(2);
+});
+
 test('proxies of the environment are not used', async () => {
   const proxy = await serve((_, response) => response.end('by proxy'));
   for (const name of ['HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy']) vi.stubEnv(name, proxy.url);

@@ -51,6 +51,9 @@ test('of alternatives, the one that came closest is told of', () => {
     z.union([z.strictObject({ a: z.string(), b: z.string() }), z.strictObject({ c: z.number() })]),
   );
   expect(faults({ c: 'x' })).toEqual([{ path: ['c'], message: 'must be number' }]);
+  const oneOrMany = check(z.union([z.email(), z.array(z.email()).min(1)]));
+  expect(oneOrMany(['a@b.example', 'x'])[0]).toMatchObject({ path: ['1'] });
+  expect(oneOrMany('x')[0]).toMatchObject({ path: [] });
 });
 
 test('a schema of draft-07 is taken as such, and formats are looked at', () => {

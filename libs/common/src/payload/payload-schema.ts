@@ -130,12 +130,22 @@ function withoutDetours(errors: readonly ErrorObject[]): ErrorObject[] {
         .join();
       branches.set(branch, [...(branches.get(branch) ?? []), error]);
     }
-    const [closest] = [...branches.values()].sort((a, b) => a.length - b.length);
+    const distance = (faults: ErrorObject[]) => (isOtherKind(faults, union) ? Infinity : faults.length);
+    const [closest] = [...branches.values()].sort((a, b) => compare(distance(a), distance(b)));
     if (closest === undefined) continue;
     left = left.filter((error) => error !== union && (closest.includes(error) || !isBelow(error, union)));
   }
   // Of a name that does not fit, the reason has been told.
   return left.filter(({ keyword }) => keyword !== 'propertyNames');
+}
+
+/** Meant for another kind of value altogether. */
+function isOtherKind(faults: readonly ErrorObject[], { instancePath }: ErrorObject): boolean {
+  return faults.some((fault) => fault.keyword === 'type' && fault.instancePath === instancePath);
+}
+
+function compare(a: number, b: number): number {
+  return a === b ? 0 : a - b;
 }
 
 function isBelow({ schemaPath, instancePath }: ErrorObject, union: ErrorObject): boolean {
