@@ -59,6 +59,7 @@ async function send(url: string, payload: object, attempt = 1): Promise<unknown>
     signal: new AbortController().signal,
     killGraceMs: 0,
     output: new OutputCapture(10_000),
+    parents: () => Promise.resolve([]),
     progress: () => undefined,
   };
   try {

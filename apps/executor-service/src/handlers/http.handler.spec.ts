@@ -58,6 +58,7 @@ function run(payload: object, { allowed = ['127.0.0.1'], resolve, signal }: Run 
     signal: signal ?? new AbortController().signal,
     killGraceMs: 0,
     output,
+    parents: () => Promise.resolve([]),
     progress: () => undefined,
   };
   const end = Promise.resolve(httpHandler(allowed, resolve).run(payload, context)).catch((error: unknown) => {
