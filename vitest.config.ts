@@ -21,7 +21,12 @@ export default defineConfig({
     projects: [
       {
         ...fromSource,
-        test: { name: 'unit', include: ['{apps,bench,libs,tools}/**/*.spec.ts'] },
+        test: {
+          name: 'unit',
+          include: ['{apps,bench,libs,tools}/**/*.spec.ts'],
+          // Processes that the code under test forks inherit these, and so run its sources too.
+          execArgv: ['--conditions=@triumvir/source', '--import', './test/support/typescript-loader.mjs'],
+        },
       },
       onRealServers('integration', 30_000),
       onRealServers('contract', 60_000),

@@ -81,10 +81,14 @@ test('a leading scheduler that gets SIGTERM hands over at once, and ends with ex
 test('the jobs of a killed executor run again elsewhere within its lease and a second, the lost try counted', async () => {
   await start({ executors: 2, env: { EXECUTOR_LEASE_MS: String(LEASE_MS) } });
   const started = join(folder, 'started');
-  // The first try hangs, the second does not.
+  // The first try hangs, the second finds nothing left of it.
+  const processId = join(folder, 'process-id');
+  const command = `echo $JOB_ATTEMPT >> ${started}
+    if [ "$JOB_ATTEMPT" = 1 ]; then echo $$ > ${processId}; trap '' TERM; while :; do sleep 0.1; done; fi
+    ! kill -0 $(cat ${processId})`;
   const job = await api.submit({
     type: 'command',
-    payload: { command: `echo $JOB_ATTEMPT >> ${started}; if [ "$JOB_ATTEMPT" = 1 ]; then sleep 60; fi` },
+    payload: { command },
     retry: { strategy: 'fixed', delay: 0 },
   });
   const running = await api.waitFor(job.id, ['running']);

@@ -331,7 +331,7 @@ describe('a type', () => {
     expect(await refused({})).toMatchObject([{ field: 'payload.to', message: 'is required' }]);
     expect(await refused({ to: 'c' })).toMatchObject([{ field: 'payload.to', allowed: ['a', 'b'] }]);
     expect(await refused({ to: 'a', tags: ['x', 1] })).toMatchObject([{ field: 'payload.tags.1' }]);
-    expect(await refused({ to: 'a', more: 1 })).toMatchObject([{ field: 'payload' }]);
+    expect(await refused({ to: 'a', more: 1 })).toMatchObject([{ field: 'payload.more' }]);
     await api.submit({ type: name, payload: { to: 'a', tags: [] } });
   });
 

@@ -10,6 +10,8 @@ const HOUR_MS = 3_600_000;
 const RETENTION = { succeededMs: HOUR_MS, cancelledMs: HOUR_MS, expiredMs: HOUR_MS, deadMs: 3 * HOUR_MS };
 const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 
+const BELONGINGS = ['job_attempts', 'job_outputs', 'job_progress'];
+
 let store: TestStore;
 let leader: Fence;
 let pruner: PruneRepository;
@@ -39,13 +41,17 @@ async function finished(state: string, hours: number): Promise<string> {
     `INSERT INTO job_outputs (job_id, attempt, seq, stream, text) VALUES ($1::uuid, 1, 0, 'out', 'x')`,
     id,
   );
+  await store.prisma.query(
+    `INSERT INTO job_progress (job_id, attempt, percent) VALUES ($1::uuid, 1, 50)`,
+    id,
+  );
   return id;
 }
 
-/** How many rows there are of the job, of its attempts and of its output. */
+/** How many rows there are of the job and of what belongs to it. */
 async function rowsOf(id: string): Promise<number[]> {
   return Promise.all(
-    ['jobs WHERE id', 'job_attempts WHERE job_id', 'job_outputs WHERE job_id'].map(
+    ['jobs WHERE id', ...BELONGINGS.map((table) => `${table} WHERE job_id`)].map(
       async (of) => (await store.prisma.query(`SELECT 1 FROM ${of} = $1::uuid`, id)).length,
     ),
   );
@@ -58,8 +64,8 @@ test('each state has its own retention, and a deleted job leaves nothing behind'
 
   const step = await pruner.pruneJobs(leader, RETENTION, BEFORE_ALL, 1000);
   expect(step).toMatchObject({ deleted: 3 });
-  for (const id of gone) expect(await rowsOf(id)).toEqual([0, 0, 0]);
-  for (const id of kept) expect(await rowsOf(id)).toEqual([1, 1, 1]);
+  for (const id of gone) expect(await rowsOf(id)).toEqual([0, 0, 0, 0]);
+  for (const id of kept) expect(await rowsOf(id)).toEqual([1, 1, 1, 1]);
   expect((await store.job(unfinished.id)).state).toBe('scheduled');
 });
 
@@ -82,12 +88,12 @@ test('a stale leader deletes nothing and is told so', async () => {
   const stale = await store.lead();
   await store.lead(stale.election);
   expect(await pruner.pruneJobs(stale, RETENTION, BEFORE_ALL, 1000)).toBe('fenced');
-  expect(await rowsOf(id)).toEqual([1, 1, 1]);
+  expect(await rowsOf(id)).toEqual([1, 1, 1, 1]);
 });
 
 test('a purge of dead letters leaves nothing behind either', async () => {
   const id = await finished('dead', 1);
   const letters = new DeadLetterRepository(store.prisma);
   expect(await letters.purgeMatching({})).toBeGreaterThan(0);
-  expect(await rowsOf(id)).toEqual([0, 0, 0]);
+  expect(await rowsOf(id)).toEqual([0, 0, 0, 0]);
 });

@@ -10,6 +10,7 @@ import { addClusterCommand } from './commands/cluster.js';
 import { addDlqCommand } from './commands/dlq.js';
 import { addEventsCommand } from './commands/events.js';
 import { addGetCommand } from './commands/get.js';
+import { addHandlerCommand } from './commands/handler.js';
 import { addListCommand } from './commands/list.js';
 import { addLogsCommand } from './commands/logs.js';
 import { addQueueCommand } from './commands/queue.js';
@@ -36,6 +37,7 @@ const COMMANDS = [
   addWorkflowCommand,
   addQueueCommand,
   addClusterCommand,
+  addHandlerCommand,
 ] as const;
 
 const LONGEST_HELP_LINE = 100;

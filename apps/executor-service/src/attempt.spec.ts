@@ -5,6 +5,7 @@ import type { Json, StartedJob } from '#common/domain/job.js';
 import { Attempt, type StopReason } from './attempt.js';
 import { defineHandler, JobFailure, Snooze, type HandlerContext } from './handlers/handler.js';
 import { OutputCapture } from './handlers/output-capture.js';
+import { ProgressBoard } from './progress-board.js';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -29,7 +30,15 @@ type Run = (payload: unknown, context: HandlerContext) => unknown;
 
 function attemptOf(run: Run): Attempt {
   const handler = defineHandler({ type: 'test', payload: z.unknown(), run: run as () => Json });
-  return new Attempt(job, handler, new OutputCapture(1024), KILL_GRACE_MS, () => true, noParents);
+  return new Attempt(
+    job,
+    handler,
+    new OutputCapture(1024),
+    KILL_GRACE_MS,
+    () => true,
+    noParents,
+    new ProgressBoard(),
+  );
 }
 const outcomeOf = (run: Run) => attemptOf(run).run();
 
@@ -106,12 +115,28 @@ test('a snooze is no failure', async () => {
 
 test('a payload that the handler refuses is a final failure', async () => {
   const handler = defineHandler({ type: 'test', payload: z.object({ n: z.string() }), run: () => null });
-  const outcome = await new Attempt(job, handler, new OutputCapture(1024), 0, () => true, noParents).run();
+  const outcome = await new Attempt(
+    job,
+    handler,
+    new OutputCapture(1024),
+    0,
+    () => true,
+    noParents,
+    new ProgressBoard(),
+  ).run();
   expect(outcome).toMatchObject({ kind: 'failed', final: true, error: { name: 'InvalidPayload' } });
 });
 
 test('without a handler here, the job is left to another executor', async () => {
-  const outcome = await new Attempt(job, undefined, new OutputCapture(1024), 0, () => true, noParents).run();
+  const outcome = await new Attempt(
+    job,
+    undefined,
+    new OutputCapture(1024),
+    0,
+    () => true,
+    noParents,
+    new ProgressBoard(),
+  ).run();
   expect(outcome).toMatchObject({ kind: 'snoozed' });
 });
 
@@ -252,7 +277,15 @@ test('an error message is kept so that Postgres can store it, cut where it is to
 test('an attempt whose lease has had a gap since its start is handed back without having begun', async () => {
   let ran = false;
   const handler = defineHandler({ type: 'test', payload: z.unknown(), run: () => void (ran = true) });
-  const attempt = new Attempt(job, handler, new OutputCapture(1024), 0, () => false, noParents);
+  const attempt = new Attempt(
+    job,
+    handler,
+    new OutputCapture(1024),
+    0,
+    () => false,
+    noParents,
+    new ProgressBoard(),
+  );
   expect(await attempt.run()).toEqual({ kind: 'interrupted' });
   expect(ran).toBe(false);
 });
@@ -289,6 +322,7 @@ test('a handler reads what its job depends on, which is not looked up unless it 
       0,
       () => true,
       readParents,
+      new ProgressBoard(),
     ).run();
   };
   const asking: Run = async (_payload, context) => (await context.parents()).map(({ result }) => result);

@@ -2,10 +2,12 @@
 import { z } from 'zod';
 import type { JobError, Json, StartedJob } from '#common/domain/job.js';
 import type { Outcome } from '#common/domain/outcome.js';
+import type { Progress } from '#common/domain/progress.js';
 import { MAX_RETRY_DELAY_MS } from '#common/domain/retry-policy.js';
 import type { Parent } from '#common/domain/workflow.js';
-import { JobFailure, Snooze, type Handler, type HandlerContext } from './handlers/handler.js';
+import { JobFailure, Snooze, WorkLost, type Handler, type HandlerContext } from './handlers/handler.js';
 import type { OutputCapture } from './handlers/output-capture.js';
+import type { ProgressBoard } from './progress-board.js';
 
 /** Why an attempt is asked to end. */
 export type StopReason = 'timeout' | 'cancelled' | 'shutdown' | 'lease lost';
@@ -16,6 +18,8 @@ const MAX_RESULT = 262_144;
 const UNSTORABLE_ESCAPE = /(?<!\\)((?:\\\\)*)\\u(?:0000|d[89a-f][0-9a-f]{2})/g;
 /** Longest error message that is kept, in characters. */
 const MAX_MESSAGE = 10_000;
+/** Longest message about progress that is kept, in characters. */
+const MAX_PROGRESS_MESSAGE = 200;
 
 export class Attempt {
   /** Made when the handler asks for its signal, or is to be stopped: most handlers need neither. */
@@ -23,6 +27,9 @@ export class Attempt {
   #stopReason: StopReason | undefined;
   /** Gives a handler up that has been asked to end and ignores it; its code may go on. */
   #abandon: ((error: Error) => void) | undefined;
+
+  /** What it told last of its progress. */
+  #told: Progress | undefined;
 
   constructor(
     readonly job: StartedJob,
@@ -33,6 +40,7 @@ export class Attempt {
     private readonly isStillOurs: () => boolean,
     /** Looks up what the job depends on. */
     private readonly readParents: (jobId: string) => Promise<readonly Parent[]>,
+    private readonly board: ProgressBoard,
   ) {}
 
   get signal(): AbortSignal {
@@ -53,6 +61,21 @@ export class Attempt {
     if (abandon === undefined) return;
     const give = () => abandon(new Error('the handler did not end when asked to'));
     setTimeout(give, this.killGraceMs + ABANDON_MS).unref();
+  }
+
+  /** Takes note of how far the handler is; what says nothing new costs nothing. */
+  progress(percent: number, message?: string): void {
+    const { id: jobId, delivery, attempt } = this.job;
+    const told = {
+      jobId,
+      delivery,
+      attempt,
+      percent: Number.isFinite(percent) ? Math.round(Math.min(Math.max(percent, 0), 100) * 100) / 100 : 0,
+      message: message === undefined ? null : text(message.slice(0, MAX_PROGRESS_MESSAGE)),
+    };
+    if (told.percent === this.#told?.percent && told.message === this.#told.message) return;
+    this.#told = told;
+    this.board.tell(told);
   }
 
   /** A handler that answers at once has its outcome at once, without a turn of the event loop. */
@@ -104,6 +127,7 @@ export class Attempt {
         throw new Error(`unknown stop reason ${String(this.#stopReason satisfies never)}`);
     }
     if (error instanceof Snooze) return { kind: 'snoozed', delayMs: wait(error.delayMs) };
+    if (error instanceof WorkLost) return { kind: 'lost', error: describe(error) };
     if (error instanceof JobFailure) {
       const { retryAfterMs, ...options } = error.options;
       return {
@@ -146,6 +170,11 @@ class AttemptContext implements HandlerContext {
 
   parents(): Promise<readonly Parent[]> {
     return this.#attempt.parents();
+  }
+
+  /** Handlers may take it out of the context. */
+  get progress(): HandlerContext['progress'] {
+    return (percent, message) => this.#attempt.progress(percent, message);
   }
 }
 

@@ -9,6 +9,7 @@ import {
   zookeeperEnvironment,
 } from '#common/config/environment.js';
 import { queueName } from '#common/config/names.js';
+import { handlerSettings } from './handlers/handler-settings.js';
 
 export const executorSettings = z.object({
   EXECUTOR_SERVICE_PORT: wholeNumber(0, 65_535)
@@ -33,7 +34,7 @@ export const executorSettings = z.object({
     .min(1)
     .optional()
     .describe(
-      'Folder with handlers of your own, files `*.handler.js` or `*.handler.mjs` made with defineHandler. They run inside the executor: put only code there that you trust.',
+      'Folder with handlers of your own, files `*.handler.js` or `*.handler.mjs`; `triumvir handler new` writes one. They run inside the executor: put only code there that you trust.',
     ),
   EXECUTOR_LEASE_MS: wholeNumber(1000, 600_000)
     .default(5000)
@@ -46,6 +47,7 @@ export const executorSettings = z.object({
   EXECUTOR_OUTPUT_LIMIT_BYTES: wholeNumber(1024, 64 * 1024 * 1024)
     .default(256 * 1024)
     .describe('How much of what an attempt writes is kept, in bytes: its first half and its last half.'),
+  ...handlerSettings.shape,
 });
 
 export const executorEnvironment = processEnvironment

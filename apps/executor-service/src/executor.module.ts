@@ -11,6 +11,7 @@ import { LiveOutputRepository } from '#common/database/live-output.repository.js
 import { HintListener, Notifier } from '#common/database/notifications.js';
 import { ParentRepository } from '#common/database/parent.repository.js';
 import { LOOKUPS_ONLY, PrismaService } from '#common/database/prisma.service.js';
+import { ProgressRepository } from '#common/database/progress.repository.js';
 import { QueueRepository } from '#common/database/queue.repository.js';
 import { RunRepository } from '#common/database/run.repository.js';
 import { HealthController, readinessChecks } from '#common/health/health.controller.js';
@@ -76,12 +77,21 @@ export class ExecutorModule implements OnApplicationBootstrap {
         },
         {
           provide: Heartbeat,
-          inject: [JobRunner, ExecutorRepository, JobTypeRepository, RunRepository, HintListener, Notifier],
+          inject: [
+            JobRunner,
+            ExecutorRepository,
+            JobTypeRepository,
+            RunRepository,
+            ProgressRepository,
+            HintListener,
+            Notifier,
+          ],
           useFactory: (
             runner: JobRunner,
             executors: ExecutorRepository,
             types: JobTypeRepository,
             runs: RunRepository,
+            progress: ProgressRepository,
             hints: HintListener,
             notifier: Notifier,
           ) =>
@@ -94,6 +104,7 @@ export class ExecutorModule implements OnApplicationBootstrap {
               executors,
               types,
               runs,
+              progress,
               hints,
               notifier,
               log,

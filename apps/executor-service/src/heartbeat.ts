@@ -1,6 +1,6 @@
 /**
  * Keeps this executor alive in the eyes of the others: registers it, starts the thread that renews its lease, and once a
- * second reports its mean durations and compares what Postgres says it runs with what it runs.
+ * second reports its mean durations and the progress of its jobs, and compares what Postgres says it runs with what it runs.
  */
 import { Worker } from 'node:worker_threads';
 import { Injectable } from '@nestjs/common';
@@ -8,11 +8,12 @@ import type { LeaseEvent, LeaseRenewal } from '#common/database/lease-renewal-th
 import { ExecutorRepository, type ExecutorRegistration } from '#common/database/executor.repository.js';
 import { JobTypeRepository } from '#common/database/job-type.repository.js';
 import { HintListener, Notifier } from '#common/database/notifications.js';
+import { ProgressRepository } from '#common/database/progress.repository.js';
 import { RunRepository } from '#common/database/run.repository.js';
 import type { Logger } from '#common/logging/logger.js';
 import { Alarm } from '#common/runtime/alarm.js';
+import { fencedProcesses } from '#common/runtime/fenced-processes.js';
 import { LeaseClock } from '#common/runtime/lease-clock.js';
-import { processGroups } from '#common/runtime/process-groups.js';
 import { repeat } from '#common/runtime/repeat.js';
 import type { ExecutorEnvironment } from './environment.js';
 import { HandlerRegistry } from './handlers/registry.js';
@@ -39,6 +40,7 @@ export class Heartbeat {
     private readonly executors: ExecutorRepository,
     private readonly jobTypes: JobTypeRepository,
     private readonly runs: RunRepository,
+    private readonly progress: ProgressRepository,
     private readonly hints: HintListener,
     private readonly notifier: Notifier,
     private readonly log: Logger,
@@ -64,6 +66,10 @@ export class Heartbeat {
         return LOOK_EVERY_MS;
       },
     );
+    void repeat({ duty: 'tell progress', signal: this.#stop.signal, log: this.log }, async () => {
+      await this.#tellProgress();
+      return LOOK_EVERY_MS;
+    });
   }
 
   /** Tells the feeder to count on this executor no more. */
@@ -74,8 +80,13 @@ export class Heartbeat {
   /** Leaves for good: whatever is still running here is reclaimed at once. */
   async stop(): Promise<void> {
     this.#stop.abort();
+    await this.#tellProgress().catch(() => undefined);
     await this.#thread?.terminate();
     await this.executors.leave(this.registration.id);
+  }
+
+  async #tellProgress(): Promise<void> {
+    await this.runner.progress.flush((told) => this.progress.write(this.registration.id, told));
   }
 
   async #register(): Promise<void> {
@@ -101,14 +112,14 @@ export class Heartbeat {
         executorId: this.registration.id,
         leaseMs: this.environment.EXECUTOR_LEASE_MS,
         leaseClock: this.leaseClock.memory,
-        processGroups: processGroups.memory,
+        fencedProcesses: fencedProcesses.memory,
       } satisfies LeaseRenewal,
     });
     thread.on('message', (event: LeaseEvent) => this.#leaseChanged(event));
     thread.on('error', (error) => {
       // Without a heartbeat this process would soon run what others run too.
       this.log.error('the heartbeat thread died, exiting', { error });
-      processGroups.killAll();
+      fencedProcesses.fenceAll();
       process.exit(1);
     });
     return thread;

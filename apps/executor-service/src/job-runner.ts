@@ -26,6 +26,7 @@ import { OutputCapture } from './handlers/output-capture.js';
 import { HandlerRegistry } from './handlers/registry.js';
 import type { LiveOutput } from './live-output.js';
 import { MeanDurations } from './mean-durations.js';
+import { ProgressBoard } from './progress-board.js';
 
 /** Most starts or finishes in one statement. */
 const BATCH = 1000;
@@ -39,6 +40,8 @@ const FINISH_RETRY_MS = 250;
 @Injectable()
 export class JobRunner {
   readonly means = new MeanDurations();
+  /** What its handlers tell of their progress. */
+  readonly progress = new ProgressBoard();
   readonly #running = new Map<string, Attempt>();
   /** Envelopes whose START has been sent and not been answered. */
   readonly #starting = new Set<readonly Delivery[]>();
@@ -205,6 +208,7 @@ export class JobRunner {
       this.environment.EXECUTOR_KILL_GRACE_MS,
       () => period !== undefined && this.leaseClock.period() === period,
       this.#readParents,
+      this.progress,
     );
     this.#running.set(job.id, attempt);
     this.live.started(attempt);

@@ -16,8 +16,13 @@ await runService({
     port: environment.EXECUTOR_SERVICE_PORT,
   }),
   module: async (context) => {
-    const { EXECUTOR_HANDLERS: others } = context.environment;
-    const handlers = await HandlerRegistry.load(OWN_HANDLERS, ...(others === undefined ? [] : [others]));
+    const { environment } = context;
+    const { EXECUTOR_HANDLERS: others } = environment;
+    const handlers = await HandlerRegistry.load(
+      environment,
+      OWN_HANDLERS,
+      ...(others === undefined ? [] : [others]),
+    );
     return ExecutorModule.register(context, handlers);
   },
 });

@@ -32,7 +32,15 @@ function start(payload: object, { killGraceMs = 5000 } = {}): Started {
   const stop = new AbortController();
   const output = new OutputCapture(64 * 1024);
   const run = Promise.resolve(
-    command.run(payload, { jobId, attempt: 3, signal: stop.signal, killGraceMs, output, parents }),
+    command.run(payload, {
+      jobId,
+      attempt: 3,
+      signal: stop.signal,
+      killGraceMs,
+      output,
+      parents,
+      progress: () => undefined,
+    }),
   );
   const end = run.catch((error: unknown) => {
     if (error instanceof JobFailure) return error.error;
@@ -184,7 +192,15 @@ test('asked to end before it began, it ends at once', async () => {
   const stop = new AbortController();
   stop.abort();
   const output = new OutputCapture(1024);
-  const context = { jobId, attempt: 1, signal: stop.signal, killGraceMs: 5000, output, parents };
+  const context = {
+    jobId,
+    attempt: 1,
+    signal: stop.signal,
+    killGraceMs: 5000,
+    output,
+    parents,
+    progress: () => undefined,
+  };
   await expect(command.run({ command: 'sleep 600' }, context)).rejects.toThrow('ended by SIGTERM');
 });
 

@@ -1,19 +1,17 @@
 /**
  * `command`: runs a shell command line, in a process group of its own so that all it started ends with it, and in a
- * clean environment so that none of the executor's credentials leak into it.
+ * clean environment so that none of the executor's credentials leak into it. A spawner process starts it.
  */
-import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { z } from 'zod';
 import { noNul } from '#common/config/names.js';
-import { defineHandler, JobFailure, type HandlerContext } from './handler.js';
+import type { Ending } from '../spawner/messages.js';
+import { SpawnerPool } from '../spawner/spawner-pool.js';
+import { CommandNotStarted, SpawnerLost, type CommandRun } from '../spawner/spawner.js';
+import { defineHandler, JobFailure, WorkLost } from './handler.js';
 import { parentsVariable } from './parents-variable.js';
-import { processGroups, signalGroup } from '#common/runtime/process-groups.js';
 
-/** What a command sees of the executor's environment. */
-const PASSED_ON = ['PATH', 'HOME', 'USER', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'] as const;
-/** How long output may still arrive after the shell has ended, from a process that left its group, in milliseconds. */
-const DRAIN_MS = 500;
+const spawners = new SpawnerPool();
 
 export default defineHandler({
   type: 'command',
@@ -28,9 +26,21 @@ export default defineHandler({
       .describe('Further environment variables.'),
   }),
   run: async ({ command, cwd, env }, context) => {
+    const { jobId, attempt, killGraceMs, output } = context;
     const startedAt = performance.now();
-    const variables = { ...env, ...parentsVariable(await context.parents()) };
-    const { exitCode, signal } = await runShell(command, cwd ?? tmpdir(), variables, context);
+    const { exitCode, signal } = await runToEnd({
+      command,
+      cwd: cwd ?? tmpdir(),
+      env: {
+        ...env,
+        ...parentsVariable(await context.parents()),
+        JOB_ID: jobId,
+        JOB_ATTEMPT: String(attempt),
+      },
+      signal: context.signal,
+      killGraceMs,
+      wrote: (stream, bytes) => output.write(stream, bytes),
+    });
     const durationMs = Math.round(performance.now() - startedAt);
     if (exitCode === 0) return { exitCode, durationMs };
     throw new JobFailure({
@@ -41,63 +51,13 @@ export default defineHandler({
   },
 });
 
-interface Ending {
-  readonly exitCode: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
-
-function runShell(
-  command: string,
-  cwd: string,
-  env: Readonly<Record<string, string>>,
-  { jobId, attempt, signal, output, killGraceMs }: HandlerContext,
-): Promise<Ending> {
-  return new Promise((resolve, reject) => {
-    const shell = spawn('/bin/sh', ['-c', command], {
-      cwd,
-      env: { ...passedOn(), ...env, JOB_ID: jobId, JOB_ATTEMPT: String(attempt) },
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const { pid } = shell;
-    shell.on('error', (error) => {
-      reject(new JobFailure({ name: 'CommandNotStarted', message: error.message, details: { cwd } }));
-    });
-    if (pid === undefined) return;
-    processGroups.add(pid);
-
-    shell.stdout.on('data', (bytes: Buffer) => output.write('out', bytes));
-    shell.stderr.on('data', (bytes: Buffer) => output.write('err', bytes));
-
-    let killTimer: NodeJS.Timeout | undefined;
-    const terminate = () => {
-      signalGroup(pid, 'SIGTERM');
-      killTimer = setTimeout(() => signalGroup(pid, 'SIGKILL'), killGraceMs);
-    };
-    if (signal.aborted) terminate();
-    else signal.addEventListener('abort', terminate, { once: true });
-
-    let drainTimer: NodeJS.Timeout | undefined;
-    shell.on('exit', () => {
-      // The job is over when its shell is: what it left in the background does not outlive it.
-      signalGroup(pid, 'SIGKILL');
-      processGroups.remove(pid);
-      drainTimer = setTimeout(() => {
-        shell.stdout.destroy();
-        shell.stderr.destroy();
-      }, DRAIN_MS);
-    });
-    shell.on('close', (exitCode, endedBy) => {
-      clearTimeout(killTimer);
-      clearTimeout(drainTimer);
-      signal.removeEventListener('abort', terminate);
-      resolve({ exitCode, signal: endedBy });
-    });
-  });
-}
-
-function passedOn(): Record<string, string> {
-  return Object.fromEntries(
-    PASSED_ON.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
-  );
+async function runToEnd(command: CommandRun): Promise<Ending> {
+  try {
+    return await spawners.run(command);
+  } catch (error) {
+    if (error instanceof SpawnerLost) throw new WorkLost(error.message);
+    if (!(error instanceof CommandNotStarted)) throw error;
+    const { name, message } = error;
+    throw new JobFailure({ name, message, details: { cwd: command.cwd } });
+  }
 }

@@ -5,20 +5,22 @@ import { HintListener } from '#common/database/notifications.js';
 import type { Json } from '#common/domain/job.js';
 import { InjectLogger } from '#common/logging/inject-logger.js';
 import type { Logger } from '#common/logging/logger.js';
+import { compilePayloadSchema, type JsonSchema, type PayloadCheck } from '#common/payload/payload-schema.js';
 import { Alarm } from '#common/runtime/alarm.js';
 import { repeat } from '#common/runtime/repeat.js';
 import { Problem } from '../http/problem.js';
 import { invalid } from '../http/validation.js';
-import { executorPayloads, workerPayloads, type PayloadCheck } from './payload-schema.js';
 
 const LOOK_EVERY_MS = 5000;
+/** No answer lists more than this many fields. */
+const MAX_FAULTS = 50;
 
 interface CompiledType {
   /** The schema's text, to tell whether it has changed. */
   readonly source: string;
   /** Workers outside run it, not executors. */
   readonly remote: boolean;
-  readonly payload: PayloadCheck;
+  readonly faults: PayloadCheck;
 }
 
 @Injectable()
@@ -83,8 +85,14 @@ export class JobTypes implements OnApplicationBootstrap, OnApplicationShutdown {
         { field: [...prefix, 'type'].join('.'), message, allowed: this.known },
       ]);
     }
-    const problems = known.payload(payload, [...prefix, 'payload']);
-    if (problems.length > 0) throw invalid('validation-failed', problems);
+    const faults = known.faults(payload);
+    if (faults.length === 0) return;
+    throw invalid(
+      'validation-failed',
+      faults
+        .slice(0, MAX_FAULTS)
+        .map(({ path, ...fault }) => ({ field: [...prefix, 'payload', ...path].join('.'), ...fault })),
+    );
   }
 
   async #read(): Promise<number> {
@@ -92,11 +100,26 @@ export class JobTypes implements OnApplicationBootstrap, OnApplicationShutdown {
     for (const { type, payloadSchema, remote } of await this.repository.list()) {
       const source = JSON.stringify([remote, payloadSchema]);
       const before = this.#types.get(type);
-      const payload = () => (remote ? workerPayloads : executorPayloads)(payloadSchema);
-      types.set(type, before?.source === source ? before : { source, remote, payload: payload() });
+      types.set(
+        type,
+        before?.source === source ? before : { source, remote, faults: this.#compile(type, payloadSchema) },
+      );
     }
     this.#types = types;
     // Until the first executor has come, look often: somebody is waiting.
     return types.size === 0 ? 500 : LOOK_EVERY_MS;
+  }
+
+  /** What is announced has been checked; what cannot be used all the same must not keep the type's jobs out. */
+  #compile(type: string, payloadSchema: JsonSchema): PayloadCheck {
+    try {
+      return compilePayloadSchema(payloadSchema);
+    } catch (error) {
+      this.log.warn('payload schema of a job type cannot be used, its payloads are not checked', {
+        type,
+        error,
+      });
+      return () => [];
+    }
   }
 }

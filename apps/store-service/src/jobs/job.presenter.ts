@@ -1,9 +1,17 @@
 /** Jobs as the API shows them. */
 import type { EarlierAttempt, ListedJob } from '#common/database/job.repository.js';
+import type { KnownProgress } from '#common/database/progress.repository.js';
 import type { Job, OutputPiece } from '#common/domain/job.js';
 import type { CountedOutcome } from '#common/domain/outcome.js';
 import type { RetryPolicy } from '#common/domain/retry-policy.js';
-import type { AttemptView, JobView, ListedJobView, OutputView, RetryView } from './job.views.js';
+import type {
+  AttemptView,
+  JobView,
+  ListedJobView,
+  OutputView,
+  ProgressView,
+  RetryView,
+} from './job.views.js';
 
 export function presentListedJob(job: ListedJob): ListedJobView {
   return { ...presentJob(job), omitted: job.omitted };
@@ -45,6 +53,7 @@ export function presentJob(job: Job): JobView {
 const OUTCOME_OF_ERROR: Readonly<Record<string, CountedOutcome>> = {
   Timeout: 'timed_out',
   ExecutorLost: 'lost',
+  WorkLost: 'lost',
 };
 
 /** The earlier attempts, and the one that the job itself tells of: the running one, or the one that ended it. */
@@ -71,6 +80,12 @@ export function presentAttempts(job: Job, earlier: readonly EarlierAttempt[]): A
     error: job.error,
   };
   return [...past, latest];
+}
+
+export function presentProgress(progress: KnownProgress | undefined): ProgressView | null {
+  if (progress === undefined) return null;
+  const { percent, message, updatedAt } = progress;
+  return { percent, message, updatedAt: updatedAt.toISOString() };
 }
 
 export function presentOutput(jobId: string, attempt: number, pieces: readonly OutputPiece[]): OutputView {

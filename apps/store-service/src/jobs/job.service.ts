@@ -15,6 +15,7 @@ import {
 } from '#common/database/keyed-submission.repository.js';
 import { ParentRepository } from '#common/database/parent.repository.js';
 import { Notifier } from '#common/database/notifications.js';
+import { ProgressRepository, type KnownProgress } from '#common/database/progress.repository.js';
 import { QueueRepository } from '#common/database/queue.repository.js';
 import type { Parent } from '#common/domain/workflow.js';
 import { TIMEOUT_MS, type Job, type NewJob, type OutputPiece } from '#common/domain/job.js';
@@ -29,6 +30,13 @@ export interface Submitted {
   readonly created: boolean;
 }
 
+export interface JobWithHistory {
+  readonly job: Job;
+  readonly earlier: EarlierAttempt[];
+  readonly progress: KnownProgress | undefined;
+  readonly parents: Parent[];
+}
+
 @Injectable()
 export class JobService {
   constructor(
@@ -36,6 +44,7 @@ export class JobService {
     private readonly keyed: KeyedSubmissionRepository,
     private readonly queues: QueueRepository,
     private readonly types: JobTypes,
+    private readonly progress: ProgressRepository,
     private readonly notifier: Notifier,
     private readonly parents: ParentRepository,
   ) {}
@@ -110,10 +119,15 @@ export class JobService {
     return id === undefined ? undefined : this.jobs.get(id);
   }
 
-  /** A job with its history, and what it depends on. */
-  async getWithHistory(id: string): Promise<{ job: Job; earlier: EarlierAttempt[]; parents: Parent[] }> {
-    const [job, earlier] = await Promise.all([this.get(id), this.jobs.earlierAttempts(id)]);
-    return { job, earlier, parents: job.waitsFor === null ? [] : await this.parents.parentsOf(id) };
+  /** A job with its history, how far it is, and what it depends on. */
+  async getWithHistory(id: string): Promise<JobWithHistory> {
+    const [job, earlier, progress] = await Promise.all([
+      this.get(id),
+      this.jobs.earlierAttempts(id),
+      this.progress.of(id),
+    ]);
+    const parents = job.waitsFor === null ? [] : await this.parents.parentsOf(id);
+    return { job, earlier, progress, parents };
   }
 
   /** One page, newest first, and the id to go on from when there is more. */

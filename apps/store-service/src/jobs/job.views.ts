@@ -125,8 +125,20 @@ const parentSchema = z
   })
   .meta({ id: 'Parent', description: 'A job that another one depends on.' });
 
+const progressSchema = z
+  .object({
+    percent: z.number().describe('0 to 100.'),
+    message: z.string().nullable().describe('What it is at.'),
+    updatedAt: time,
+  })
+  .meta({ id: 'Progress', description: 'How far an attempt is, by its own account.' });
+export type ProgressView = View<typeof progressSchema>;
+
 export const jobWithAttemptsSchema = job
   .extend({
+    progress: progressSchema
+      .nullable()
+      .describe('What the handler told last of its latest attempt; null when it tells nothing.'),
     attempts: z.array(attemptSchema).describe('Every attempt, the first one first.'),
     parents: z.array(parentSchema).describe('The jobs of its workflow that it depends on.'),
   })

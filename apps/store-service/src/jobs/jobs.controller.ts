@@ -6,7 +6,7 @@ import { encodeCursor } from '../http/fields.js';
 import { Operation } from '../http/operation.js';
 import { checked, ValidationPipe } from '../http/validation.js';
 import { cancelJob, getJob, listJobs, submitJob } from './job.operations.js';
-import { presentAttempts, presentJob, presentListedJob } from './job.presenter.js';
+import { presentAttempts, presentJob, presentListedJob, presentProgress } from './job.presenter.js';
 import {
   createJobSchema,
   idempotencyKeySchema,
@@ -16,7 +16,13 @@ import {
   type ListJobs,
 } from './job.schemas.js';
 import { JobService } from './job.service.js';
-import type { AttemptView, JobView, ListedJobView } from './job.views.js';
+import type { AttemptView, JobView, ListedJobView, ProgressView } from './job.views.js';
+
+interface JobWithHistoryView extends JobView {
+  readonly progress: ProgressView | null;
+  readonly attempts: AttemptView[];
+  readonly parents: readonly Parent[];
+}
 
 const inBody = new ValidationPipe('validation-failed');
 const inUrl = new ValidationPipe('bad-request');
@@ -60,9 +66,14 @@ export class JobsController {
   @Operation(getJob)
   async get(
     @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: { id: string },
-  ): Promise<JobView & { attempts: AttemptView[]; parents: readonly Parent[] }> {
-    const { job, earlier, parents } = await this.jobs.getWithHistory(id);
-    return { ...presentJob(job), attempts: presentAttempts(job, earlier), parents };
+  ): Promise<JobWithHistoryView> {
+    const { job, earlier, progress, parents } = await this.jobs.getWithHistory(id);
+    return {
+      ...presentJob(job),
+      progress: presentProgress(progress),
+      attempts: presentAttempts(job, earlier),
+      parents,
+    };
   }
 
   /** 200: it is cancelled. 202: it runs, and has been asked to end. 409: it had finished. */

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { JobTypeRepository, type AnnouncedType, type JobType } from '#common/database/job-type.repository.js';
 import { Notifier } from '#common/database/notifications.js';
 import { JobTypes } from '../jobs/job-types.js';
-import { workerPayloads } from '../jobs/payload-schema.js';
+import { compilePayloadSchema } from '#common/payload/payload-schema.js';
 import { Problem } from '../http/problem.js';
 import { invalid } from '../http/validation.js';
 
@@ -25,7 +25,7 @@ export class WorkerTypes {
    */
   async announce(type: JobType): Promise<boolean> {
     try {
-      workerPayloads(type.payloadSchema);
+      compilePayloadSchema(type.payloadSchema);
     } catch (error) {
       const message = `is no JSON Schema that can be used: ${error instanceof Error ? error.message : String(error)}`;
       throw invalid('validation-failed', [{ field: 'payloadSchema', message }]);

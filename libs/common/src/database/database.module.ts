@@ -17,6 +17,7 @@ import { LimitedFeedRepository } from './limited-feed.repository.js';
 import { HintListener, Notifier } from './notifications.js';
 import { ParentRepository } from './parent.repository.js';
 import { PrismaService } from './prisma.service.js';
+import { ProgressRepository } from './progress.repository.js';
 import { PruneRepository } from './prune.repository.js';
 import { QueueRepository } from './queue.repository.js';
 import { RunRepository } from './run.repository.js';
@@ -38,6 +39,7 @@ const REPOSITORIES = [
   LimitedFeedRepository,
   Notifier,
   ParentRepository,
+  ProgressRepository,
   PruneRepository,
   QueueRepository,
   RunRepository,

@@ -405,7 +405,8 @@ ORDER BY id DESC LIMIT $5`;
 /** What belongs to jobs that a CTE named "gone" deletes goes with them. It has their id and workflow_id. */
 export const DELETE_BELONGINGS = `gone_attempts AS (DELETE FROM job_attempts USING gone WHERE job_id = gone.id),
 gone_outputs AS (DELETE FROM job_outputs USING gone WHERE job_id = gone.id),
-gone_dependencies AS (DELETE FROM job_dependencies USING gone WHERE gone.workflow_id IS NOT NULL AND child_id = gone.id)`;
+gone_dependencies AS (DELETE FROM job_dependencies USING gone WHERE gone.workflow_id IS NOT NULL AND child_id = gone.id),
+gone_progress AS (DELETE FROM job_progress USING gone WHERE job_id = gone.id)`;
 
 /** A job of a workflow is kept until the workflow is over: its result may be wanted. @param job alias of the job's row */
 export const mayBeDeleted = (job: string) =>

@@ -4,7 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import type { Json } from '#common/domain/job.js';
+import type { JsonSchema } from '#common/payload/payload-schema.js';
 import {
   ANNOUNCE_REMOTE_TYPE,
   ANNOUNCE_TYPES,
@@ -17,7 +17,7 @@ import { PrismaService } from './prisma.service.js';
 
 export interface JobType {
   readonly type: string;
-  readonly payloadSchema: { readonly [key: string]: Json };
+  readonly payloadSchema: JsonSchema;
 }
 
 export interface AnnouncedType extends JobType {

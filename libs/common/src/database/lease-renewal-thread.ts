@@ -5,8 +5,8 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import pg from 'pg';
+import { FencedProcesses } from '#common/runtime/fenced-processes.js';
 import { LeaseClock } from '#common/runtime/lease-clock.js';
-import { ProcessGroups } from '#common/runtime/process-groups.js';
 import { RENEW_LEASE } from './lease-statement.js';
 
 export interface LeaseRenewal {
@@ -15,8 +15,8 @@ export interface LeaseRenewal {
   readonly leaseMs: number;
   /** Memory of the LeaseClock that the executor reads. */
   readonly leaseClock: SharedArrayBuffer;
-  /** Memory of the ProcessGroups that hold the executor's children. */
-  readonly processGroups: SharedArrayBuffer;
+  /** Memory of the FencedProcesses that run the executor's children. */
+  readonly fencedProcesses: SharedArrayBuffer;
 }
 
 /**
@@ -25,10 +25,10 @@ export interface LeaseRenewal {
  */
 export type LeaseEvent = { kind: 'renewed' } | { kind: 'gone' } | { kind: 'lost' };
 
-const { databaseUrl, executorId, leaseMs, leaseClock, processGroups } = workerData as LeaseRenewal;
+const { databaseUrl, executorId, leaseMs, leaseClock, fencedProcesses } = workerData as LeaseRenewal;
 const everyMs = leaseMs / 5;
 const clock = new LeaseClock(leaseMs, leaseClock);
-const children = new ProcessGroups(processGroups);
+const spawners = new FencedProcesses(fencedProcesses);
 const port = parentPort;
 if (port === null) throw new Error('runs only as a worker thread');
 
@@ -80,7 +80,7 @@ async function renew(): Promise<void> {
 
 function checkLease(): void {
   if (clock.period() !== undefined) return;
-  if (standing !== 'lost') children.killAll();
+  if (standing !== 'lost') spawners.fenceAll();
   report('lost');
 }
 
