@@ -101,6 +101,7 @@ export const getJob = {
       schema: jobWithAttemptsSchema,
       example: {
         ...DONE,
+        progress: null,
         attempts: [
           {
             attempt: 1,
