@@ -97,6 +97,7 @@ test('the jobs of a killed executor run again elsewhere within its lease and a s
     '/api/v1/cluster',
   );
   const victim = cluster.byId(body.executors.find(({ id }) => id === running.executor)?.instance ?? '');
+  await eventually(async () => (await readFile(processId, 'utf8')) !== '');
   await victim.kill();
   const killedAt = Date.now();
   const finished = await api.waitFor(job.id, ['succeeded'], LEASE_MS + 5000);

@@ -33,10 +33,14 @@ describe.skipIf(!hasPython)('the Python worker', () => {
       stdio: ['ignore', 'inherit', 'inherit'],
     });
     workers.push(worker);
+    // The store knows the type, and its schema.
     await eventually(
       async () => {
-        const { body } = await api.request<{ types: { type: string }[] }>('GET', '/api/v1/types');
-        return body.types.some(({ type }) => type === 'word-count');
+        const { body } = await api.request<ProblemAnswer>('POST', '/api/v1/jobs', {
+          type: 'word-count',
+          payload: { text: 1 },
+        });
+        return body.errors?.[0]?.field === 'payload.text';
       },
       { within: 20_000 },
     );

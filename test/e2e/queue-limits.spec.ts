@@ -253,8 +253,9 @@ test(
     await set('paused', {});
     await api.request('POST', '/api/v1/queues/paused/pause');
     await submit(DEPTH / 10, () => ({ queue: 'paused', payload: { ms: 0 } }));
-    await latencies();
-    const during = median(await latencies());
-    expect(during).toBeLessThanOrEqual(before * 1.5 + 5);
+    // A machine that is busy with something else is so for a while; what the blocked queue did, it would do every time.
+    await eventually(async () => expect(median(await latencies())).toBeLessThanOrEqual(before * 1.5 + 5), {
+      within: 60_000,
+    });
   },
 );
