@@ -7,6 +7,7 @@ import { withPostgres } from '#tools/sql.js';
 import { ApiClient } from '../support/api-client.js';
 import { startCluster, type Cluster } from '../support/cluster.js';
 import { EventSourceClient, type Message } from '../support/event-source.js';
+import { uniqueName } from '../support/environment.js';
 import { eventually } from '../support/eventually.js';
 
 let cluster: Cluster;
@@ -177,6 +178,32 @@ test('of more than is kept a follower who keeps up loses nothing, and one who co
   await writeFile(go('much'), '');
   await Promise.all([first.done(), late.done()]);
   expect(first.text().length).toBe(total);
+});
+
+test('what a worker outside appends is told while it runs, each piece once', async () => {
+  const type = uniqueName('type');
+  // Each store knows of it before the job comes.
+  for (const url of stores) await new ApiClient([url]).request('PUT', `/api/v1/types/${type}`, {});
+  const { id } = await api.submit({ type });
+  const { body } = await api.request<{ leases: { leaseToken: string }[] }>('POST', '/api/v1/leases', {
+    types: [type],
+    worker: 'w',
+    wait: '5s',
+  });
+  const leaseToken = body.leases[0]?.leaseToken;
+  const say = (action: string, text: string) =>
+    api.request('POST', `/api/v1/leases/${id}/${action}`, { leaseToken, output: [{ text }] });
+  const [first, second] = [new Follower(), new Follower()];
+  await first.open(id);
+  await second.open(id, 1);
+  await eventually(() => first.events.includes('attempt') && second.events.includes('attempt'));
+  for (const text of ['one\n', 'two\n']) {
+    await say('output', text);
+    await eventually(() => first.text().endsWith(text) && second.text().endsWith(text));
+  }
+  await say('complete', 'three\n');
+  await Promise.all([first.done(), second.done()]);
+  for (const follower of [first, second]) expect(follower.text()).toBe('one\ntwo\nthree\n');
 });
 
 test('nothing is written down live of jobs that nobody follows', async () => {

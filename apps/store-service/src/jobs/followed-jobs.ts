@@ -8,6 +8,8 @@ import type { Alarm } from '#common/runtime/alarm.js';
 
 /** Three times in the time for which executors remember it, in milliseconds. */
 const REPEAT_MS = 2000;
+/** How long a job is taken for followed, here or elsewhere, after the last that was heard of it, in milliseconds. */
+const FOLLOWED_MS = 3 * REPEAT_MS;
 
 interface Followed {
   readonly alarms: Set<Alarm>;
@@ -17,6 +19,8 @@ interface Followed {
 @Injectable()
 export class FollowedJobs implements OnApplicationBootstrap {
   readonly #jobs = new Map<string, Followed>();
+  /** Until when jobs are followed, at whichever store. */
+  readonly #anywhereUntil = new Map<string, number>();
 
   constructor(
     private readonly hints: HintListener,
@@ -25,6 +29,7 @@ export class FollowedJobs implements OnApplicationBootstrap {
 
   onApplicationBootstrap(): void {
     this.hints.on('output', (jobId) => this.#ring(jobId));
+    this.hints.on('follow', (jobId) => this.#hear(jobId));
     this.hints.on('listening', () => {
       for (const jobId of this.#jobs.keys()) this.#ring(jobId);
     });
@@ -47,6 +52,17 @@ export class FollowedJobs implements OnApplicationBootstrap {
       clearInterval(timer);
       this.#jobs.delete(jobId);
     };
+  }
+
+  /** A job has written something of which no executor tells: it is run by a worker outside. */
+  tell(jobId: string): void {
+    if (this.#anywhereUntil.size > 0 && this.#anywhereUntil.has(jobId)) this.notifier.send('output', jobId);
+  }
+
+  #hear(jobId: string): void {
+    const now = performance.now();
+    for (const [id, until] of this.#anywhereUntil) if (until < now) this.#anywhereUntil.delete(id);
+    this.#anywhereUntil.set(jobId, now + FOLLOWED_MS);
   }
 
   #ring(jobId: string): void {

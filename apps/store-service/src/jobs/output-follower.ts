@@ -1,6 +1,6 @@
 /**
  * Tells one client what a job writes, while it writes it, attempt after attempt until the job has ended. What is told live
- * comes from the executor; what an attempt wrote that has ended unseen comes from where output is kept for good.
+ * comes from the executor, or from what a worker outside has appended; what an attempt wrote that has ended unseen comes from where output is kept for good.
  */
 import type { JobRepository } from '#common/database/job.repository.js';
 import type { LiveOutputRepository, RunState } from '#common/database/live-output.repository.js';
@@ -100,9 +100,14 @@ export class OutputFollower {
           this.#send(told.output.add(piece), told);
         }
       }
-      if (pieces.length < PAGE || this.stream.signal.aborted) return;
+      if (pieces.length < PAGE || this.stream.signal.aborted) break;
       await this.stream.drained();
     }
+    // A worker outside appends to what is kept; it has no gap but at its end.
+    if (told.lastSeq > 0) return;
+    const kept = await this.jobs.output(this.jobId, told.attempt);
+    for (const piece of told.output.next(kept.filter(({ omittedBytes }) => omittedBytes === 0)))
+      this.#send(piece, told);
   }
 
   /** The run is over: what has not been told live is kept. */

@@ -71,7 +71,9 @@ test('what was left out of the kept output is told as it is, unless something ha
     { stream: 'out' as const, text: 'z', omittedBytes: 99 },
   ];
   expect(new RunOutput().rest(pieces)).toEqual(pieces);
-  expect(new RunOutput({ out: 5, err: 0 }).rest(pieces)).toBeUndefined();
+  expect(new RunOutput({ out: 1, err: 0 }).rest(pieces)).toBeUndefined();
+  const cutShort = [...pieces.slice(0, 1), { stream: 'out' as const, text: '', omittedBytes: 99 }];
+  expect(new RunOutput({ out: 1, err: 0 }).rest(cutShort)).toEqual(cutShort.slice(1));
 });
 
 test('bytes that are no text become U+FFFD', () => {

@@ -50,7 +50,15 @@ export class RunOutput {
   rest(pieces: readonly OutputPiece[]): OutputPiece[] | undefined {
     const { out, err } = this.#position;
     if (out === 0 && err === 0) return [...pieces];
-    if (pieces.some(({ omittedBytes }) => omittedBytes > 0)) return undefined;
+    const gap = pieces.findIndex(({ omittedBytes }) => omittedBytes > 0);
+    const [before, after] = gap < 0 ? [pieces, []] : [pieces.slice(0, gap), pieces.slice(gap)];
+    // What of the end has been told already, nobody can say.
+    if (after.some(({ text }) => text !== '')) return undefined;
+    return [...this.next(before), ...after];
+  }
+
+  /** What is new in the output as it is kept so far, from its beginning on and without gaps. */
+  next(pieces: readonly OutputPiece[]): OutputPiece[] {
     const position = { out: 0, err: 0 };
     return pieces.flatMap(({ stream, text }) => {
       const bytes = Buffer.from(text);

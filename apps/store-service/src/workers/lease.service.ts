@@ -7,6 +7,7 @@ import type { EndedAttempt, FinishResult } from '#common/database/run.repository
 import { NEXT_STATES, type Job, type JobState, type OutputPiece } from '#common/domain/job.js';
 import { decide, decideUnfailed, type Decision, type Outcome } from '#common/domain/outcome.js';
 import { Batcher } from '#common/runtime/batcher.js';
+import { FollowedJobs } from '../jobs/followed-jobs.js';
 import { Problem } from '../http/problem.js';
 import type { LeaseClaim } from './lease-token.js';
 import type { LeaseAction, LeaseActionBody } from './lease.schemas.js';
@@ -30,10 +31,15 @@ export class LeaseService {
   constructor(
     repository: LeaseRepository,
     private readonly notifier: Notifier,
+    followed: FollowedJobs,
   ) {
     this.#renewals = new Batcher({ flush: (leases) => repository.renew(leases), maxItems: BATCH });
     this.#writings = new Batcher({
-      flush: (writings) => repository.append(writings),
+      flush: async (writings) => {
+        const written = await repository.append(writings);
+        for (const { jobId } of writings) followed.tell(jobId);
+        return written;
+      },
       maxItems: OUTPUT_BATCH,
       isItemFault: isValueFault,
     });
