@@ -2,6 +2,7 @@
 import 'reflect-metadata';
 import { runService } from '#common/runtime/service.js';
 import { storeEnvironment } from './environment.js';
+import { guardRoutes } from './access/access-guard.js';
 import { acceptBatches, BODY_LIMIT_BYTES } from './http/bodies.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { refuseForeignPages } from './http/foreign-pages.js';
@@ -15,6 +16,7 @@ await runService({
   bodyLimitBytes: BODY_LIMIT_BYTES,
   guard: (app, host) => {
     refuseForeignPages(app, host);
+    guardRoutes(app);
     acceptBatches(app);
   },
   errors: (log) => new ProblemFilter(log),

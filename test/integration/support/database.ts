@@ -139,6 +139,7 @@ export function newJob(changes: Partial<NewJob> = {}): NewJob {
     uniqueKey: null,
     concurrencyKey: null,
     fairnessKey: null,
+    createdBy: null,
     ...changes,
   };
 }

@@ -44,6 +44,7 @@ export function presentJob(job: Job): JobView {
     fairnessKey: job.fairnessKey,
     workflowId: job.workflowId,
     waitsFor: job.waitsFor,
+    createdBy: job.createdBy,
     result: job.result,
     error: job.error,
   };

@@ -14,7 +14,7 @@ export const JOB_COLUMNS = `id, name, type, queue, state, priority, run_at AS "r
   max_attempts AS "maxAttempts", timeout_ms::float8 AS "timeoutMs", retry, payload, created_at AS "createdAt",
   queued_at AS "queuedAt", started_at AS "startedAt", finished_at AS "finishedAt", executor_id AS "executorId",
   worker, cancel_requested_at AS "cancelRequestedAt", on_lost AS "onLost",
-  unique_key AS "uniqueKey", concurrency_key AS "concurrencyKey", fairness_key AS "fairnessKey",
+  unique_key AS "uniqueKey", concurrency_key AS "concurrencyKey", fairness_key AS "fairnessKey", created_by AS "createdBy",
   workflow_id AS "workflowId", waits_for AS "waitsFor", result, error`;
 
 /** Commits of this statement need not wait for the disk: what a crash of Postgres loses here, the fences heal. */
@@ -27,14 +27,14 @@ export const WITHOUT_FSYNC = `nosync AS MATERIALIZED (SELECT set_config('synchro
 export const isIn = (state: JobState) => `coalesce(jobs.state = '${state}', false)`;
 
 /**
- * The columns of new jobs, as parameters $1 to $15 and as a table named n. Where an array is too short, the rest is null.
+ * The columns of new jobs, as parameters $1 to $16 and as a table named n. Where an array is too short, the rest is null.
  * @param more further columns
  */
 export const newJobsTable = (more: { arrays: string; names: string } = { arrays: '', names: '' }) =>
   `unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::timestamptz[], $7::float8[],
-            $8::int[], $9::bigint[], $10::jsonb[], $11::jsonb[], $12::text[], $13::text[], $14::text[], $15::text[]${more.arrays})
+            $8::int[], $9::bigint[], $10::jsonb[], $11::jsonb[], $12::text[], $13::text[], $14::text[], $15::text[], $16::uuid[]${more.arrays})
   AS n(id, name, type, queue, priority, run_at, delay_ms, max_attempts, timeout_ms, retry, payload, on_lost, unique_key,
-       concurrency_key, fairness_key${more.names})`;
+       concurrency_key, fairness_key, created_by${more.names})`;
 const NEW_JOBS = newJobsTable();
 
 /** Columns hold milliseconds; rounded up, what is due now would be due a moment later. */
@@ -53,11 +53,11 @@ export const storeNewJobs = (
   more: { columns: string; values: string } = { columns: '', values: '' },
 ) => `
 INSERT INTO jobs (id, name, type, queue, state, priority, created_at, run_at, max_attempts, timeout_ms, retry, payload, on_lost, unique_key,
-  concurrency_key, fairness_key, remote${more.columns})
+  concurrency_key, fairness_key, created_by, remote${more.columns})
 SELECT n.id, n.name, n.type, n.queue, ${state}, n.priority, ${THIS_MOMENT},
        coalesce(n.run_at, ${THIS_MOMENT} + n.delay_ms * interval '1 millisecond'),
        n.max_attempts, n.timeout_ms, n.retry, n.payload, n.on_lost, n.unique_key,
-       n.concurrency_key, n.fairness_key, ${isRemote('n.type')}${more.values}`;
+       n.concurrency_key, n.fairness_key, n.created_by, ${isRemote('n.type')}${more.values}`;
 const STORE_NEW_JOBS = storeNewJobs(`'scheduled'`);
 
 /** What the database decides about a new job; all else the caller knows. */
@@ -88,7 +88,7 @@ SELECT ${NEW_JOB_TIMES} FROM stored`;
 export const INSERT_IDEMPOTENT_JOBS = `/* insert_idempotent_jobs */
 WITH fresh AS (
   INSERT INTO idempotency_keys (key, request_hash, job_id)
-  SELECT DISTINCT ON (key) key, hash, job_id FROM unnest($16::text[], $17::text[], $1::uuid[]) AS k(key, hash, job_id) ORDER BY key
+  SELECT DISTINCT ON (key) key, hash, job_id FROM unnest($17::text[], $18::text[], $1::uuid[]) AS k(key, hash, job_id) ORDER BY key
   ON CONFLICT (key) DO NOTHING
   RETURNING job_id
 ),
@@ -400,6 +400,7 @@ WHERE ($1::uuid IS NULL OR id < $1::uuid)
   AND ($2::text[] IS NULL OR state = ANY ($2::text[]))
   AND ($3::text IS NULL OR type = $3)
   AND ($4::text IS NULL OR queue = $4)
+  AND ($6::text[] IS NULL OR queue LIKE ANY ($6::text[]))
 ORDER BY id DESC LIMIT $5`;
 
 /** What belongs to jobs that a CTE named "gone" deletes goes with them. It has their id and workflow_id. */

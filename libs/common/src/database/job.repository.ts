@@ -40,6 +40,8 @@ export interface JobFilter {
   readonly states?: readonly JobState[] | undefined;
   readonly type?: string | undefined;
   readonly queue?: string | undefined;
+  /** Operands of LIKE, one of which the queue must fit; null is no limit. */
+  readonly queuePatterns: readonly string[] | null;
   /** Only jobs created before this one. */
   readonly before?: string | undefined;
 }
@@ -59,7 +61,7 @@ export interface EarlierAttempt {
   readonly error: JobError | null;
 }
 
-/** The fifteen arrays that every statement which stores new jobs begins with. */
+/** The sixteen arrays that every statement which stores new jobs begins with. */
 export function newJobColumns(jobs: readonly NewJob[]): unknown[] {
   const column = <Value>(of: (job: NewJob) => Value) => jobs.map(of);
   // Most jobs have no key: an array that is too short stands for nulls.
@@ -81,6 +83,7 @@ export function newJobColumns(jobs: readonly NewJob[]): unknown[] {
     column((job) => job.uniqueKey),
     keys((job) => job.concurrencyKey),
     keys((job) => job.fairnessKey),
+    keys((job) => job.createdBy),
   ];
 }
 
@@ -108,6 +111,7 @@ export function storedJob(job: NewJob, { runAt, createdAt }: NewJobTimes): Job {
     uniqueKey: job.uniqueKey,
     concurrencyKey: job.concurrencyKey,
     fairnessKey: job.fairnessKey,
+    createdBy: job.createdBy,
     runAt,
     createdAt,
     state: 'scheduled',
@@ -182,6 +186,7 @@ export class JobRepository {
       filter.type ?? null,
       filter.queue ?? null,
       limit,
+      filter.queuePatterns,
     );
   }
 

@@ -99,6 +99,8 @@ export interface NewJob {
   readonly concurrencyKey: string | null;
   /** Jobs of its queue that share it take turns with those that have another one. */
   readonly fairnessKey: string | null;
+  /** Id of the API key that submitted it; null for those that nobody's key did. */
+  readonly createdBy: string | null;
 }
 
 export interface Job extends Omit<NewJob, 'runAt' | 'delayMs'> {
