@@ -40,7 +40,7 @@ async function startAll(): Promise<number> {
   const storeUrl = await holdLock(profile, async () => {
     const url = await startSystem(profile, settings, counts);
     const { WEBUI_ADDR: page } = settings;
-    if (page !== undefined) await startWebUi(profile, page);
+    if (page !== undefined) await startWebUi(profile, page, apiKeyOf(settings));
     return url;
   });
   const exitCode = await submitExamples(profile, storeUrl);
