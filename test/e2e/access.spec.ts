@@ -3,11 +3,14 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { status as grpcStatus } from '@grpc/grpc-js';
+import type { ServiceDefinition } from '@grpc/proto-loader';
 import type { Scope } from '#common/domain/access.js';
 import { ROOT } from '#tools/root.js';
 import { ApiClient, type JobAnswer, type ProblemAnswer } from '../support/api-client.js';
 import { startCluster, type Cluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
+import { GrpcClient, healthService, listedServices, ownProtos } from '../support/grpc-client.js';
 
 interface KeyAnswer {
   readonly id: string;
@@ -96,12 +99,12 @@ describe('before there is a key,', () => {
 });
 
 describe('with keys,', () => {
-  test('health is open; documents, metrics and the cluster want read', async () => {
+  test('health is open; documents, metrics and all else want read', async () => {
     const reader = await client(['read']);
     const submitter = await client(['submit']);
     for (const path of ['/health/live', '/health/ready'])
       expect((await fetch(urls()[0] + path)).status).toBe(200);
-    for (const path of ['/openapi.json', '/docs', '/metrics', '/api/v1/cluster']) {
+    for (const path of ['/openapi.json', '/docs', '/metrics', '/api/v1/types']) {
       const get = (key?: string) =>
         fetch(`${urls()[0]}${path}`, { headers: key === undefined ? {} : { 'x-api-key': key } });
       const [without, wrong, right] = await Promise.all([get(), get(seen.at(-1)), get(seen.at(-2))]);
@@ -287,6 +290,152 @@ describe('a key ends', () => {
     expect(await statusOf(api, 'GET', '/api/v1/jobs')).toBe(200);
     await eventually(async () => (await statusOf(api, 'GET', '/api/v1/jobs')) === 401, { within: SECONDS });
   });
+});
+
+describe('what lasts', () => {
+  /** A stream of events, as text that grows until the store ends it. */
+  async function listen(key: string, path = '/api/v1/events') {
+    const response = await fetch(`${urls()[0]}${path}`, { headers: { authorization: `Bearer ${key}` } });
+    const heard = { text: '', ended: false };
+    const read = async () => {
+      for await (const chunk of response.body ?? []) heard.text += Buffer.from(chunk).toString();
+      heard.ended = true;
+    };
+    void read().catch(() => (heard.ended = true));
+    return { response, heard };
+  }
+
+  test('a stream of events tells of the queues of its key only, and ends with the key', async () => {
+    const { id, key } = await makeKey(['read'], { queues: ['team-a.*'] });
+    const { response, heard } = await listen(key);
+    expect(response.status).toBe(200);
+    await eventually(() => heard.text.includes('event: listening'));
+    const hidden = await admin.submit(print('team-b'));
+    const shown = await admin.submit(print('team-a.events'));
+    await eventually(() => heard.text.includes(shown.id), { within: SECONDS });
+    expect(heard.text).not.toContain(hidden.id);
+    expect(await statusOf(withKey(key), 'GET', '/api/v1/events?queue=team-b')).toBe(403);
+    expect(await statusOf(withKey(key), 'GET', `/api/v1/jobs/${hidden.id}/events`)).toBe(403);
+    expect(await statusOf(withKey(key), 'GET', `/api/v1/jobs/${hidden.id}/output?follow=true`)).toBe(403);
+    await admin.request('DELETE', `/api/v1/keys/${id}`);
+    await eventually(() => heard.ended, { within: SECONDS });
+    expect((await listen(key)).response.status).toBe(401);
+  });
+});
+
+describe('gRPC', () => {
+  const SERVICE = ownProtos('triumvir/v1/jobs.proto')['triumvir.v1.JobService'] as ServiceDefinition;
+  const OTHERS = ownProtos('scheduler.proto')['scheduler.JobService'] as ServiceDefinition;
+  const address = () => cluster.grpcAddress;
+  const as = (key: string) => ({ metadata: { authorization: `Bearer ${key}` } });
+  const printJob = (queue: string) => ({
+    job: {
+      type: 'print',
+      payload: { fields: { text: { stringValue: 'x' } } },
+      queue,
+      delay: { seconds: 3600 },
+    },
+  });
+  let jobs: GrpcClient;
+  beforeAll(() => {
+    jobs = new GrpcClient(address(), SERVICE);
+  });
+  afterAll(() => jobs?.close());
+
+  test('wants a key like REST, and tells why it refuses; health is open, reflection is not', async () => {
+    const { key } = await makeKey(['submit'], { queues: ['team-a.*'] });
+    const code = grpcStatus;
+    await expect(jobs.call('SubmitJob', printJob('team-a.x'))).rejects.toMatchObject({
+      code: code.UNAUTHENTICATED,
+    });
+    await expect(jobs.call('SubmitJob', printJob('team-a.x'), as('tv_no'))).rejects.toMatchObject({
+      code: code.UNAUTHENTICATED,
+    });
+    await jobs.call('SubmitJob', printJob('team-a.x'), as(key));
+    await expect(jobs.call('SubmitJob', printJob('team-b'), as(key))).rejects.toMatchObject({
+      code: code.PERMISSION_DENIED,
+      message: expect.stringContaining('team-b') as string,
+    });
+    await expect(jobs.call('GetJob', { id: 'x' }, as(key))).rejects.toMatchObject({
+      code: code.PERMISSION_DENIED,
+      message: expect.stringContaining('read') as string,
+    });
+    await expect(listedServices(address())).rejects.toMatchObject({ code: code.UNAUTHENTICATED });
+    const health = new GrpcClient(address(), healthService());
+    expect(await health.call('Check', {})).toMatchObject({ status: expect.anything() as string });
+    health.close();
+  });
+
+  test('no method of any service answers without a key', async () => {
+    const services = [
+      SERVICE,
+      OTHERS,
+      ownProtos('scheduler.proto')['scheduler.TaskScheduler'] as ServiceDefinition,
+      ownProtos('grpcapi.proto')['grpcapi.CoordinatorService'] as ServiceDefinition,
+    ];
+    for (const service of services) {
+      for (const { path, responseStream } of Object.values(service))
+        expect([path, await jobs.codeOf(path, new Uint8Array(), responseStream)]).toEqual([
+          path,
+          grpcStatus.UNAUTHENTICATED,
+        ]);
+    }
+  });
+
+  test('commands of other systems need the scope for commands', async () => {
+    const others = new GrpcClient(address(), OTHERS);
+    const { key: submitter } = await makeKey(['submit']);
+    const { key: commander } = await makeKey(['submit:command']);
+    const request = { id: 'own', command: 'true' };
+    await expect(others.call('SubmitJob', request, as(submitter))).rejects.toMatchObject({
+      code: grpcStatus.PERMISSION_DENIED,
+      message: expect.stringContaining('submit:command') as string,
+    });
+    expect(await others.call('SubmitJob', request, as(commander))).toMatchObject({ success: true });
+    others.close();
+  });
+
+  test('a watch ends with its key, and a cancel is written down', async () => {
+    const { id: keyId, key } = await makeKey(['read', 'operate']);
+    const { id } = await admin.submit(print());
+    const watched: unknown[] = [];
+    const watching = (async () => {
+      for await (const message of jobs.stream('WatchJob', { id }, as(key))) watched.push(message);
+    })().catch((error: unknown) => error);
+    await eventually(() => watched.length > 0);
+    const other = await admin.submit(print());
+    await jobs.call('CancelJob', { id: other.id }, as(key));
+    await admin.request('DELETE', `/api/v1/keys/${keyId}`);
+    expect(await watching).toMatchObject({ code: grpcStatus.UNAUTHENTICATED });
+    await eventually(async () => {
+      const { body } = await admin.request<AuditAnswer>('GET', `/api/v1/audit?key=${keyId}`);
+      expect(body.entries).toMatchObject([
+        { action: 'triumvir.v1.JobService/CancelJob', target: other.id, outcome: 'ok' },
+      ]);
+    });
+  });
+});
+
+test('a queue beyond the key is neither listed nor changed', async () => {
+  const limited = await client(['read', 'operate'], { queues: ['team-a.*'] });
+  for (const name of ['team-a.q', 'team-b'])
+    await admin.request('PUT', `/api/v1/queues/${name}`, { concurrency: 5 });
+  const { body } = await limited.request<{ queues: { name: string }[] }>('GET', '/api/v1/queues');
+  expect(body.queues.every(({ name }) => name.startsWith('team-a.'))).toBe(true);
+  expect(body.queues.map(({ name }) => name)).toContain('team-a.q');
+  for (const [method, path] of [
+    ['GET', ''],
+    ['PUT', ''],
+    ['POST', '/pause'],
+    ['DELETE', ''],
+  ] as const) {
+    const settings = method === 'PUT' ? { concurrency: 1 } : undefined;
+    expect([method, await statusOf(limited, method, `/api/v1/queues/team-b${path}`, settings)]).toEqual([
+      method,
+      403,
+    ]);
+  }
+  expect(await statusOf(limited, 'POST', '/api/v1/queues/team-a.q/pause')).toBe(200);
 });
 
 describe('what is written down', () => {
