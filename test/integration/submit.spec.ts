@@ -37,7 +37,7 @@ test('a job comes back as it was submitted, scheduled and never started', async 
     retry: { strategy: 'list', delaysMs: [1, 2] },
   });
   const job = await store.jobs.insert(wanted);
-  const { delayMs: _delayMs, ...rest } = wanted;
+  const { delayMs: _delayMs, expiresInMs: _expiresInMs, ...rest } = wanted;
   expect(job).toMatchObject({
     ...rest,
     state: 'scheduled',

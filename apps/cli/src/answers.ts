@@ -42,6 +42,7 @@ export const job = z.looseObject({
   maxAttempts: z.number(),
   executor: z.string().nullable(),
   cancelRequestedAt: moment,
+  expiresAt: moment.optional(),
   result: z.unknown(),
   error: jobError.nullable(),
   /** Only when one job is asked for by its id. */

@@ -16,11 +16,11 @@ const isDuration = (value: unknown): boolean =>
 
 const duration = z.custom<number | string>(isDuration, { error: NOT_A_DURATION });
 
-/** A duration as a flag gives it, where milliseconds too come as text. */
-export const durationOfFlag = z
-  .string()
-  .transform((text) => (/^\d+$/.test(text) ? Number(text) : text))
-  .pipe(duration);
+/** A flag's value is text, that of milliseconds too. */
+const numberOrText = z.string().transform((text) => (/^\d+$/.test(text) ? Number(text) : text));
+
+/** A duration as a flag gives it. */
+export const durationOfFlag = numberOrText.pipe(duration);
 
 /** The same in milliseconds, for durations that the command line itself keeps. */
 export const durationMs = durationOfFlag.transform((value) =>
@@ -57,6 +57,12 @@ export const runAt = z.iso.datetime({
   offset: true,
   error: 'must be a time with its offset, such as 2030-01-31T09:00:00+01:00',
 });
+/** A point in time, or a duration. */
+export const expiry = z.custom<string | number>(
+  (value) => isDuration(value) || runAt.safeParse(value).success,
+  { error: 'must be a time with its offset, or milliseconds or a duration such as 30s, 5m, 2h or 1d' },
+);
+export const expiryOfFlag = numberOrText.pipe(expiry);
 export const priority = wholeNumberFrom(PRIORITY.most, PRIORITY.least);
 export const maxAttempts = wholeNumberFrom(MAX_ATTEMPTS.min, MAX_ATTEMPTS.max);
 
@@ -71,6 +77,7 @@ export const jobSettings = {
   timeout: duration.optional(),
   retry: retry.optional(),
   onLost: z.enum(ON_LOST).optional(),
+  expiresAt: expiry.optional(),
   uniqueKey: name.optional(),
   concurrencyKey: name.optional(),
   fairnessKey: name.optional(),

@@ -165,9 +165,8 @@ async function jobsFile(...jobs: readonly unknown[]): Promise<string> {
 
 describe('triumvir submit', () => {
   it('submits a command with all its settings and prints nothing but the id', async () => {
-    const settings = '--name n --queue q --delay 500 --priority 0 --max-attempts 2 --timeout 1m30s'.split(
-      ' ',
-    );
+    const settings =
+      '--name n --queue q --delay 500 --priority 0 --max-attempts 2 --timeout 1m30s --expires 2h'.split(' ');
     const { exitCode, stdout, stderr } = await triumvir(['submit', 'echo hi', ...settings]);
     expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: 'job-1\n', stderr: '' });
     expect(store.submissions).toEqual([
@@ -180,6 +179,7 @@ describe('triumvir submit', () => {
         priority: 0,
         maxAttempts: 2,
         timeout: '1m30s',
+        expiresAt: '2h',
       },
     ]);
   });
@@ -210,6 +210,7 @@ describe('triumvir submit', () => {
     [['submit', 'a', '--delay', '-5'], "argument '-5' is invalid"],
     [['submit', 'a', '--delay', '1s', '--run-at', '2030-01-31T09:00:00Z'], 'cannot be used with'],
     [['submit', 'a', '--run-at', 'tomorrow'], 'must be a time with its offset'],
+    [['submit', 'a', '--expires', 'never'], 'must be a time with its offset, or milliseconds'],
     [['submit', 'a', '--priority', '10'], 'must be a whole number from 0 to 9'],
     [['submit', 'a', '--priority', '1e0'], 'must be a whole number'],
     [['submit', '--type', 'print', '--payload', '{'], 'is not JSON'],

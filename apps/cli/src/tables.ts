@@ -136,6 +136,7 @@ export function jobDetails(job: Job, style: TableStyle, now: number): string {
     ['executor', oneLine(job.executor ?? '-')],
     ['created', formatMoment(job.createdAt)],
     ['run at', formatMoment(job.runAt)],
+    ['expires', formatMoment(job.expiresAt ?? null)],
     ['started', formatMoment(job.startedAt)],
     ['finished', formatMoment(job.finishedAt)],
     ['duration', durationOf(job, now)],

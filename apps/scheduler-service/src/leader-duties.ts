@@ -1,6 +1,6 @@
 /**
  * All that a leader does, on one page: for the queues of its shard it feeds and sweeps, and the leader of the first
- * shard fires the schedules, keeps the workflows, prunes, and brings forgotten queues back, until its term ends.
+ * shard fires the schedules, keeps the workflows, expires, prunes, and brings forgotten queues back, until its term ends.
  */
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { LeaderElection, type Term } from '#common/coordination/leader-election.js';
@@ -12,6 +12,7 @@ import type { Logger } from '#common/logging/logger.js';
 import { DeliveryPublisher } from '#common/queue/delivery-publisher.js';
 import { Alarm } from '#common/runtime/alarm.js';
 import { repeat } from '#common/runtime/repeat.js';
+import { Expirer } from './expirer.js';
 import { Feeder } from './feeder.js';
 import { LimitedFeeder } from './limited-feeder.js';
 import { Pruner } from './pruner.js';
@@ -37,6 +38,7 @@ export class LeaderDuties implements OnApplicationBootstrap {
     private readonly firer: ScheduleFirer,
     private readonly keeper: WorkflowKeeper,
     private readonly sweeper: Sweeper,
+    private readonly expirer: Expirer,
     private readonly pruner: Pruner,
     private readonly publisher: DeliveryPublisher,
     private readonly hints: HintListener,
@@ -119,6 +121,7 @@ export class LeaderDuties implements OnApplicationBootstrap {
           ? [
               repeat({ duty: 'fire', signal, log, alarm: schedules }, () => this.firer.fire(term)),
               repeat({ duty: 'keep workflows', signal, log, alarm: workflows }, () => this.keeper.keep(term)),
+              repeat({ duty: 'expire', signal, log }, () => this.expirer.expire(term)),
               repeat({ duty: 'prune', signal, log }, () => this.pruner.prune(term)),
               repeat({ duty: 'restore queues', signal, log, alarm: deletions }, async () => {
                 const queues = await this.allQueues.restoreForgotten();

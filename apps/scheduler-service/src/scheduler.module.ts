@@ -16,6 +16,7 @@ import type { ServiceContext } from '#common/runtime/service.js';
 import { MetricsController } from '#common/telemetry/metrics.controller.js';
 import { Capacity } from './capacity.js';
 import type { SchedulerEnvironment } from './environment.js';
+import { Expirer } from './expirer.js';
 import { Feeder } from './feeder.js';
 import { HandOver } from './hand-over.js';
 import { HandedOver } from './handed-over.js';
@@ -50,6 +51,7 @@ export class SchedulerModule implements OnApplicationBootstrap {
           [PrismaService, ZookeeperSession, DeliveryPublisher],
         ),
         Capacity,
+        Expirer,
         Feeder,
         HandOver,
         HandedOver,
@@ -82,6 +84,7 @@ export class SchedulerModule implements OnApplicationBootstrap {
             ScheduleFirer,
             WorkflowKeeper,
             Sweeper,
+            Expirer,
             Pruner,
             DeliveryPublisher,
             HintListener,
@@ -95,6 +98,7 @@ export class SchedulerModule implements OnApplicationBootstrap {
             firer: ScheduleFirer,
             keeper: WorkflowKeeper,
             sweeper: Sweeper,
+            expirer: Expirer,
             pruner: Pruner,
             publisher: DeliveryPublisher,
             hints: HintListener,
@@ -109,6 +113,7 @@ export class SchedulerModule implements OnApplicationBootstrap {
               firer,
               keeper,
               sweeper,
+              expirer,
               pruner,
               publisher,
               hints,

@@ -139,6 +139,8 @@ export function newJob(changes: Partial<NewJob> = {}): NewJob {
     uniqueKey: null,
     concurrencyKey: null,
     fairnessKey: null,
+    expiresAt: null,
+    expiresInMs: null,
     ...changes,
   };
 }

@@ -46,6 +46,7 @@ const job: Job = {
   worker: null,
   concurrencyKey: null,
   fairnessKey: null,
+  expiresAt: null,
 };
 
 const throughTheWire = (given: object) => message('Job').deserialize(message('Job').serialize(given));

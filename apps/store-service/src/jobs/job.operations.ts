@@ -25,6 +25,7 @@ export const EXAMPLE_JOB = {
   executor: null,
   worker: null,
   cancelRequestedAt: null,
+  expiresAt: null,
   onLost: 'retry',
   concurrencyKey: null,
   fairnessKey: null,

@@ -26,6 +26,7 @@ function job(changes: Partial<Job> = {}): Job {
     uniqueKey: null,
     concurrencyKey: null,
     fairnessKey: null,
+    expiresAt: null,
     createdAt: at(0),
     queuedAt: null,
     startedAt: null,

@@ -38,6 +38,7 @@ export function presentJob(job: Job): JobView {
     executor: job.executorId,
     worker: job.worker,
     cancelRequestedAt: time(job.cancelRequestedAt),
+    expiresAt: time(job.expiresAt),
     onLost: job.onLost,
     uniqueKey: job.uniqueKey,
     concurrencyKey: job.concurrencyKey,

@@ -42,6 +42,13 @@ test('durations come as milliseconds or as text, times with any offset', () => {
   ).toEqual({ strategy: 'list', delaysMs: [1000, 2] });
 });
 
+test('an expiry is a time or a duration', () => {
+  const expiresAt = (value: unknown) => createJobSchema.parse({ type: 'a', expiresAt: value }).expiresAt;
+  expect(expiresAt('2030-01-31T09:00:00+01:00')).toEqual(new Date('2030-01-31T08:00:00Z'));
+  expect(expiresAt('10m')).toBe(600_000);
+  expect(expiresAt(1500)).toBe(1500);
+});
+
 test('null stands for "not given" where a field may be left out', () => {
   expect(fieldsAt(createJobSchema, { type: 'print', name: null, runAt: null, retry: null })).toEqual([]);
 });
@@ -81,6 +88,13 @@ test.each([
   ['a delay without end', { type: 'a', delay: `${'9'.repeat(400)}d` }, 'delay'],
   ['a delay of null', { type: 'a', delay: null }, 'delay'],
   ['both delay and runAt', { type: 'a', delay: 1, runAt: '2030-01-01T00:00:00Z' }, 'delay'],
+  ['an expiry in words', { type: 'a', expiresAt: 'soon' }, 'expiresAt'],
+  ['an expiry at once', { type: 'a', expiresAt: 0 }, 'expiresAt'],
+  [
+    'an expiry before it is due',
+    { type: 'a', runAt: '2030-01-01T00:00:00Z', expiresAt: '2030-01-01T00:00:00Z' },
+    'expiresAt',
+  ],
   ['a negative priority', { type: 'a', priority: -1 }, 'priority'],
   ['a priority of 10', { type: 'a', priority: 10 }, 'priority'],
   ['half a priority', { type: 'a', priority: 4.5 }, 'priority'],

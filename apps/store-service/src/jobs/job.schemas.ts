@@ -38,6 +38,30 @@ export function duration(minMs: number, maxMs: number) {
   );
 }
 
+/** A point in time, or so long after the job is due. */
+export const expiry = shownAs(
+  z.unknown().transform((value, context): Date | number => {
+    const at = moment.safeParse(value);
+    if (at.success) return at.data;
+    const after = duration(1, TEN_YEARS_MS).safeParse(value);
+    if (after.success) return after.data;
+    context.issues.push({
+      code: 'custom',
+      message:
+        'must be an ISO 8601 time with offset, such as 2030-01-31T09:00:00+01:00, or a duration such as "30s", "5m" or "2h", from 1 ms to 10 years',
+      input: value,
+    });
+    return z.NEVER;
+  }),
+  {
+    anyOf: [
+      { type: 'string', format: 'date-time' },
+      { type: 'integer', minimum: 1, maximum: TEN_YEARS_MS },
+      { type: 'string', pattern: DURATION.source },
+    ],
+  },
+);
+
 const wait = duration(0, MAX_RETRY_DELAY_MS);
 
 export const retrySchema = z
@@ -118,13 +142,25 @@ export const jobSettings = {
 };
 
 /** The jobs of a schedule: when they are due, and how many there may be at once, is the schedule's to say. */
-export const jobTemplateSchema = z.strictObject(jobSettings).meta({ id: 'JobTemplate' });
+export const jobTemplateSchema = z
+  .strictObject({
+    ...jobSettings,
+    expiresAt: duration(1, TEN_YEARS_MS)
+      .nullish()
+      .describe('A job that has not started so long after it is due never starts: it becomes expired.'),
+  })
+  .meta({ id: 'JobTemplate' });
 
 export const dueTime = {
   runAt: moment.nullish().describe('When it is due. A past time is due at once.'),
   delay: duration(0, TEN_YEARS_MS)
     .optional()
     .describe('How long after submission it is due, instead of runAt.'),
+  expiresAt: expiry
+    .nullish()
+    .describe(
+      'A job that has not started by then never starts: it becomes expired. A time, or a duration from when it is due (or submitted, if that is later). Retries of a job that has started are not affected.',
+    ),
 };
 
 /** What a schema with these two is refined by. */
@@ -132,6 +168,13 @@ export const neverBothDueTimes = [
   ({ runAt, delay }: { runAt?: Date | null | undefined; delay?: number | undefined }) =>
     runAt == null || delay === undefined,
   { path: ['delay'], message: 'cannot be given together with runAt' },
+] as const satisfies [unknown, { path: string[]; message: string }];
+
+/** And by this. */
+export const expiresAfterDue = [
+  ({ runAt, expiresAt }: { runAt?: Date | null | undefined; expiresAt?: Date | number | null | undefined }) =>
+    runAt == null || !(expiresAt instanceof Date) || expiresAt > runAt,
+  { path: ['expiresAt'], message: 'must be after runAt, or the job could never start' },
 ] as const satisfies [unknown, { path: string[]; message: string }];
 
 export const createJobSchema = z
@@ -149,6 +192,7 @@ export const createJobSchema = z
     message: 'says nothing without uniqueKey',
   })
   .refine(...neverBothDueTimes)
+  .refine(...expiresAfterDue)
   .meta({
     id: 'NewJob',
     description: 'A job to be submitted. Only its type is needed, and what that type asks for.',

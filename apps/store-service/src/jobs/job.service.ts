@@ -249,6 +249,8 @@ export function newJob(request: CreateJob): NewJob {
     uniqueKey: request.uniqueKey ?? null,
     concurrencyKey: request.concurrencyKey ?? null,
     fairnessKey: request.fairnessKey ?? null,
+    expiresAt: request.expiresAt instanceof Date ? request.expiresAt : null,
+    expiresInMs: typeof request.expiresAt === 'number' ? request.expiresAt : null,
   };
 }
 

@@ -80,6 +80,7 @@ const job = z.object({
     .nullable()
     .describe('What the worker outside that leased it last calls itself; null when executors run it.'),
   cancelRequestedAt: time.nullable().describe('When somebody asked for its end while it ran.'),
+  expiresAt: time.nullable().describe('When it becomes expired, unless it has started before.'),
   uniqueKey: z.string().nullable().describe('At most one unfinished job has this key.'),
   workflowId: z.uuid().nullable().describe('The workflow it belongs to.'),
   waitsFor: wholeNumber

@@ -49,6 +49,7 @@ export function presentDefinition(definition: ScheduleDefinition): DefinitionVie
       onLost: job.onLost,
       concurrencyKey: job.concurrencyKey,
       fairnessKey: job.fairnessKey,
+      expiresAt: job.expiresInMs ?? null,
     },
   };
 }

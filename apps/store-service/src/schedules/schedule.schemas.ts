@@ -196,5 +196,6 @@ function toTemplate(job: z.output<typeof jobTemplateSchema>): JobTemplate {
     onLost: job.onLost,
     concurrencyKey: job.concurrencyKey ?? null,
     fairnessKey: job.fairnessKey ?? null,
+    ...(job.expiresAt == null ? {} : { expiresInMs: job.expiresAt }),
   };
 }

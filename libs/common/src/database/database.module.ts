@@ -5,6 +5,7 @@ import { EpochStore } from '#common/coordination/epoch-store.js';
 import type { Logger } from '#common/logging/logger.js';
 import { DeadLetterRepository } from './dead-letter.repository.js';
 import { ExecutorRepository } from './executor.repository.js';
+import { ExpiryRepository } from './expiry.repository.js';
 import { FeedRepository } from './feed.repository.js';
 import { FiringRepository } from './firing.repository.js';
 import { LiveOutputRepository } from './live-output.repository.js';
@@ -28,6 +29,7 @@ import { WorkflowUpkeepRepository } from './workflow-upkeep.repository.js';
 const REPOSITORIES = [
   DeadLetterRepository,
   ExecutorRepository,
+  ExpiryRepository,
   FeedRepository,
   FiringRepository,
   JobRepository,

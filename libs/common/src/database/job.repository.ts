@@ -59,12 +59,14 @@ export interface EarlierAttempt {
   readonly error: JobError | null;
 }
 
-/** The fifteen arrays that every statement which stores new jobs begins with. */
+/** The array of a column that few jobs use: empty when none of these does. */
+function rareColumn<Value>(jobs: readonly NewJob[], of: (job: NewJob) => Value | null): (Value | null)[] {
+  return jobs.some((job) => of(job) !== null) ? jobs.map(of) : [];
+}
+
+/** The seventeen arrays that every statement which stores new jobs begins with. */
 export function newJobColumns(jobs: readonly NewJob[]): unknown[] {
   const column = <Value>(of: (job: NewJob) => Value) => jobs.map(of);
-  // Most jobs have no key: an array that is too short stands for nulls.
-  const keys = (of: (job: NewJob) => string | null) =>
-    jobs.some((job) => of(job) !== null) ? jobs.map(of) : [];
   return [
     column((job) => job.id),
     column((job) => job.name),
@@ -79,8 +81,10 @@ export function newJobColumns(jobs: readonly NewJob[]): unknown[] {
     column((job) => JSON.stringify(job.payload)),
     column((job) => job.onLost),
     column((job) => job.uniqueKey),
-    keys((job) => job.concurrencyKey),
-    keys((job) => job.fairnessKey),
+    rareColumn(jobs, (job) => job.concurrencyKey),
+    rareColumn(jobs, (job) => job.fairnessKey),
+    rareColumn(jobs, (job) => job.expiresAt?.toISOString() ?? null),
+    rareColumn(jobs, (job) => job.expiresInMs),
   ];
 }
 
@@ -89,10 +93,11 @@ export interface NewJobTimes {
   readonly id: string;
   readonly runAt: Date;
   readonly createdAt: Date;
+  readonly expiresAt: Date | null;
 }
 
 /** A job as it is just after it was stored. */
-export function storedJob(job: NewJob, { runAt, createdAt }: NewJobTimes): Job {
+export function storedJob(job: NewJob, { runAt, createdAt, expiresAt }: NewJobTimes): Job {
   // Field by field: this is done for each submission, and a spread costs several times as much.
   return {
     id: job.id,
@@ -108,6 +113,7 @@ export function storedJob(job: NewJob, { runAt, createdAt }: NewJobTimes): Job {
     uniqueKey: job.uniqueKey,
     concurrencyKey: job.concurrencyKey,
     fairnessKey: job.fairnessKey,
+    expiresAt,
     runAt,
     createdAt,
     state: 'scheduled',

@@ -12,6 +12,7 @@ import {
   EACH_PRIORITY,
   isIn,
   LAST_CLAIMED,
+  NOT_EXPIRED,
   UNKEYED,
   WITHOUT_FSYNC,
 } from './job-statements.js';
@@ -120,7 +121,7 @@ candidates AS MATERIALIZED (
           LATERAL (
             SELECT jobs.id, jobs.run_at, jobs.priority FROM jobs
             WHERE jobs.queue = wanted.name AND jobs.priority = p.priority AND claimable_at <= now()
-              AND ${UNKEYED} AND ${AFTER_POSITION}
+              AND ${UNKEYED} AND ${AFTER_POSITION} AND ${NOT_EXPIRED}
             ORDER BY claimable_at, jobs.id LIMIT wanted.allowed
           ) AS one
      LIMIT wanted.allowed)
@@ -131,7 +132,7 @@ candidates AS MATERIALIZED (
             SELECT lane_job.* FROM ${EACH_PRIORITY}, LATERAL (
               SELECT jobs.id, jobs.run_at, jobs.priority FROM jobs
               WHERE jobs.queue = wanted.name AND ${FAIRNESS} = lanes.fairness AND ${CONCURRENCY} = lanes.key
-                AND jobs.priority = p.priority AND ${KEYED} AND claimable_at <= now()
+                AND jobs.priority = p.priority AND ${KEYED} AND claimable_at <= now() AND ${NOT_EXPIRED}
               ORDER BY claimable_at, jobs.id LIMIT least(wanted.allowed, lanes.room, ${LANE_JOBS})
             ) AS lane_job
             LIMIT least(wanted.allowed, lanes.room, ${LANE_JOBS})

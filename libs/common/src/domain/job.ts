@@ -99,9 +99,13 @@ export interface NewJob {
   readonly concurrencyKey: string | null;
   /** Jobs of its queue that share it take turns with those that have another one. */
   readonly fairnessKey: string | null;
+  /** A job that has not started by then never does; null where it has all the time in the world, or expiresInMs says it. */
+  readonly expiresAt: Date | null;
+  /** The same, in milliseconds from when it is due, or from its submission when that is later. */
+  readonly expiresInMs: number | null;
 }
 
-export interface Job extends Omit<NewJob, 'runAt' | 'delayMs'> {
+export interface Job extends Omit<NewJob, 'runAt' | 'delayMs' | 'expiresInMs'> {
   readonly state: JobState;
   readonly runAt: Date;
   readonly delivery: number;
