@@ -98,6 +98,15 @@ describe('a job', () => {
     expect(body.jobs.map(({ id }) => id)).toEqual([past.id, late.id]);
   });
 
+  test('is found by its tags', async () => {
+    const both = await api.submit(command('true', { tags: ['red', 'grün'] }));
+    await api.submit(command('true', { tags: ['red'] }));
+    expect(both).toMatchObject({ tags: ['red', 'grün'] });
+    const path = `/api/v1/jobs?tag=${encodeURIComponent('grün,red')}`;
+    const { body } = await api.request<{ jobs: JobAnswer[] }>('GET', path);
+    expect(body.jobs).toMatchObject([{ id: both.id, tags: ['red', 'grün'] }]);
+  });
+
   test('in the future can be cancelled; one that runs is ended first', async () => {
     const later = await api.submit(command('true', { delay: '1h' }));
     const cancelled = await api.request<JobAnswer>('POST', `/api/v1/jobs/${later.id}/cancel`);

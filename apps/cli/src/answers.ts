@@ -43,6 +43,7 @@ export const job = z.looseObject({
   executor: z.string().nullable(),
   cancelRequestedAt: moment,
   expiresAt: moment.optional(),
+  tags: z.array(z.string()).optional(),
   result: z.unknown(),
   error: jobError.nullable(),
   /** Only when one job is asked for by its id. */

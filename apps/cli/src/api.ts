@@ -15,6 +15,8 @@ export interface JobFilter {
   readonly state?: JobState | undefined;
   readonly type?: string | undefined;
   readonly queue?: string | undefined;
+  /** Several with commas between: jobs that have all of them. */
+  readonly tag?: string | undefined;
 }
 
 /** Each may name several, with commas between. */

@@ -3,7 +3,7 @@
  * refused before its first job is submitted; the store has the last word.
  */
 import { parseDuration } from '#common/domain/duration.js';
-import { MAX_ATTEMPTS, ON_LOST, PRIORITY } from '#common/domain/job.js';
+import { MAX_ATTEMPTS, MAX_TAG_LENGTH, MAX_TAGS, ON_LOST, PRIORITY } from '#common/domain/job.js';
 import { queueName } from '#common/config/names.js';
 import { z } from 'zod';
 
@@ -66,6 +66,15 @@ export const expiryOfFlag = numberOrText.pipe(expiry);
 export const priority = wholeNumberFrom(PRIORITY.most, PRIORITY.least);
 export const maxAttempts = wholeNumberFrom(MAX_ATTEMPTS.min, MAX_ATTEMPTS.max);
 
+const tag = nonEmpty.max(MAX_TAG_LENGTH, { error: `must be at most ${MAX_TAG_LENGTH} characters` });
+export const tags = z.array(tag).max(MAX_TAGS, { error: `must be at most ${MAX_TAGS} tags` });
+
+/** As a flag gives them. */
+export const tagsOfFlag = z
+  .string()
+  .transform((text) => text.split(','))
+  .pipe(tags);
+
 /** The settings that any job can have, beside what it does. */
 export const jobSettings = {
   name: name.optional(),
@@ -78,6 +87,7 @@ export const jobSettings = {
   retry: retry.optional(),
   onLost: z.enum(ON_LOST).optional(),
   expiresAt: expiry.optional(),
+  tags: tags.optional(),
   uniqueKey: name.optional(),
   concurrencyKey: name.optional(),
   fairnessKey: name.optional(),

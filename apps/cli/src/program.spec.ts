@@ -166,7 +166,9 @@ async function jobsFile(...jobs: readonly unknown[]): Promise<string> {
 describe('triumvir submit', () => {
   it('submits a command with all its settings and prints nothing but the id', async () => {
     const settings =
-      '--name n --queue q --delay 500 --priority 0 --max-attempts 2 --timeout 1m30s --expires 2h'.split(' ');
+      '--name n --queue q --delay 500 --priority 0 --max-attempts 2 --timeout 1m30s --expires 2h --tags a,b'.split(
+        ' ',
+      );
     const { exitCode, stdout, stderr } = await triumvir(['submit', 'echo hi', ...settings]);
     expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: 'job-1\n', stderr: '' });
     expect(store.submissions).toEqual([
@@ -180,6 +182,7 @@ describe('triumvir submit', () => {
         maxAttempts: 2,
         timeout: '1m30s',
         expiresAt: '2h',
+        tags: ['a', 'b'],
       },
     ]);
   });

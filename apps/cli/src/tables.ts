@@ -132,6 +132,7 @@ export function jobDetails(job: Job, style: TableStyle, now: number): string {
     ['payload', oneLine(JSON.stringify(job.payload) ?? '-')],
     ['queue', oneLine(job.queue)],
     ['priority', String(job.priority)],
+    ['tags', oneLine(job.tags?.join(', ') || '-')],
     ['attempts', attemptsOf(job)],
     ['executor', oneLine(job.executor ?? '-')],
     ['created', formatMoment(job.createdAt)],

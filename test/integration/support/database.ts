@@ -140,6 +140,7 @@ export function newJob(changes: Partial<NewJob> = {}): NewJob {
     concurrencyKey: null,
     fairnessKey: null,
     expiresAt: null,
+    tags: [],
     expiresInMs: null,
     ...changes,
   };

@@ -15,6 +15,7 @@ import {
   priority,
   queue,
   runAt,
+  tagsOfFlag,
   type NewJob,
 } from '../new-job.js';
 import { outputOption, printRecord, printRecords, type OutputFormat } from '../output.js';
@@ -44,6 +45,9 @@ export function addSubmitCommand(program: Command, context: CommandContext): voi
     .addOption(ofOneJob('--payload <json>', 'payload for --type').argParser(checkedBy(jsonText)))
     .addOption(ofOneJob('--name <name>', 'label for people').argParser(checkedBy(name)))
     .addOption(ofOneJob('--queue <queue>', 'queue that it goes through').argParser(checkedBy(queue)))
+    .addOption(
+      ofOneJob('--tags <tags>', 'words to find it by, with commas between').argParser(checkedBy(tagsOfFlag)),
+    )
     .addOption(
       ofOneJob('--run-at <time>', 'not before this time: ISO 8601 with offset')
         .argParser(checkedBy(runAt))

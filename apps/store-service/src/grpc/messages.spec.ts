@@ -47,6 +47,7 @@ const job: Job = {
   concurrencyKey: null,
   fairnessKey: null,
   expiresAt: null,
+  tags: [],
 };
 
 const throughTheWire = (given: object) => message('Job').deserialize(message('Job').serialize(given));

@@ -27,6 +27,7 @@ function job(changes: Partial<Job> = {}): Job {
     concurrencyKey: null,
     fairnessKey: null,
     expiresAt: null,
+    tags: [],
     createdAt: at(0),
     queuedAt: null,
     startedAt: null,

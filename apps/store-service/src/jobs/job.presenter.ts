@@ -45,6 +45,7 @@ export function presentJob(job: Job): JobView {
     fairnessKey: job.fairnessKey,
     workflowId: job.workflowId,
     waitsFor: job.waitsFor,
+    tags: job.tags,
     result: job.result,
     error: job.error,
   };

@@ -6,6 +6,8 @@ import {
   DEFAULT_QUEUE,
   JOB_STATES,
   MAX_ATTEMPTS,
+  MAX_TAG_LENGTH,
+  MAX_TAGS,
   ON_LOST,
   PRIORITY,
   TIMEOUT_MS,
@@ -103,6 +105,9 @@ export const retrySchema = z
     description: 'When a job is tried again after a failure. Waits are durations.',
   });
 
+/** Commas stand between tags where several are one text. */
+const tag = storableText(MAX_TAG_LENGTH).refine((text) => !text.includes(','), 'must not contain commas');
+
 /** What every job can be given, however it comes to be. */
 export const jobSettings = {
   type: jobType.describe('Which handler runs it, such as command.'),
@@ -130,6 +135,14 @@ export const jobSettings = {
     .enum(ON_LOST)
     .default('retry')
     .describe('When the executor dies under it: try again, fail, or hold it for a person.'),
+  tags: z
+    .array(tag)
+    .max(MAX_TAGS)
+    .transform((tags) => [...new Set(tags)])
+    .nullish()
+    .describe(
+      `Words to find it by, up to ${MAX_TAGS} of up to ${MAX_TAG_LENGTH} characters, without commas.`,
+    ),
   retry: retrySchema.nullish().describe('When it is tried again after a failure.'),
   concurrencyKey: storableText(200)
     .nullish()
@@ -230,6 +243,15 @@ export const listJobsSchema = z.strictObject({
   state: jobStatesInQuery,
   type: jobType.optional().describe('Only jobs of this type.'),
   queue: queueName.optional().describe('Only jobs of this queue.'),
+  tag: shownAs(
+    z
+      .string()
+      .transform((text) => text.split(','))
+      .pipe(z.array(tag).max(MAX_TAGS)),
+    { type: 'array', items: { type: 'string', minLength: 1, maxLength: MAX_TAG_LENGTH }, maxItems: MAX_TAGS },
+  )
+    .optional()
+    .describe('Only jobs with this tag, or with all of several with commas between.'),
   limit: pageLimit,
   cursor,
 });

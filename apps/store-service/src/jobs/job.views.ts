@@ -50,6 +50,7 @@ export const jobSettingsView = {
   maxAttempts: wholeNumber.describe('How often it is tried before it is dead.'),
   timeout: wholeNumber.describe('How long one attempt may run, in milliseconds.'),
   retry: retryView.nullable().describe('As it was given; null is the default: exponential from 1 s to 1 h.'),
+  tags: z.array(z.string()).describe('Words to find it by.'),
   onLost: z.enum(ON_LOST).describe('What happens when the executor dies under it.'),
   concurrencyKey: z
     .string()

@@ -50,6 +50,7 @@ export function presentDefinition(definition: ScheduleDefinition): DefinitionVie
       concurrencyKey: job.concurrencyKey,
       fairnessKey: job.fairnessKey,
       expiresAt: job.expiresInMs ?? null,
+      tags: job.tags ?? [],
     },
   };
 }

@@ -197,5 +197,6 @@ function toTemplate(job: z.output<typeof jobTemplateSchema>): JobTemplate {
     concurrencyKey: job.concurrencyKey ?? null,
     fairnessKey: job.fairnessKey ?? null,
     ...(job.expiresAt == null ? {} : { expiresInMs: job.expiresAt }),
+    ...(job.tags == null || job.tags.length === 0 ? {} : { tags: job.tags }),
   };
 }

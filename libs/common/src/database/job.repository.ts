@@ -10,6 +10,7 @@ import {
 } from '#common/domain/job.js';
 import type { CountedOutcome } from '#common/domain/outcome.js';
 import { Batcher } from '#common/runtime/batcher.js';
+import { arrayLiteral } from './array-literal.js';
 import { isValueFault } from './database-errors.js';
 import {
   CANCEL_JOB,
@@ -18,6 +19,7 @@ import {
   INSERT_JOBS,
   INSERT_JOBS_WITH_HINT,
   LIST_JOBS,
+  LIST_TAGGED_JOBS,
 } from './job-statements.js';
 import { Notifier } from './notifications.js';
 import { PrismaService } from './prisma.service.js';
@@ -40,6 +42,8 @@ export interface JobFilter {
   readonly states?: readonly JobState[] | undefined;
   readonly type?: string | undefined;
   readonly queue?: string | undefined;
+  /** Only jobs that have all of these; none asks for nothing. */
+  readonly tags?: readonly string[] | undefined;
   /** Only jobs created before this one. */
   readonly before?: string | undefined;
 }
@@ -64,7 +68,7 @@ function rareColumn<Value>(jobs: readonly NewJob[], of: (job: NewJob) => Value |
   return jobs.some((job) => of(job) !== null) ? jobs.map(of) : [];
 }
 
-/** The seventeen arrays that every statement which stores new jobs begins with. */
+/** The eighteen arrays that every statement which stores new jobs begins with. */
 export function newJobColumns(jobs: readonly NewJob[]): unknown[] {
   const column = <Value>(of: (job: NewJob) => Value) => jobs.map(of);
   return [
@@ -85,6 +89,7 @@ export function newJobColumns(jobs: readonly NewJob[]): unknown[] {
     rareColumn(jobs, (job) => job.fairnessKey),
     rareColumn(jobs, (job) => job.expiresAt?.toISOString() ?? null),
     rareColumn(jobs, (job) => job.expiresInMs),
+    rareColumn(jobs, ({ tags }) => (tags.length === 0 ? null : arrayLiteral(tags))),
   ];
 }
 
@@ -114,6 +119,7 @@ export function storedJob(job: NewJob, { runAt, createdAt, expiresAt }: NewJobTi
     concurrencyKey: job.concurrencyKey,
     fairnessKey: job.fairnessKey,
     expiresAt,
+    tags: job.tags,
     runAt,
     createdAt,
     state: 'scheduled',
@@ -181,14 +187,10 @@ export class JobRepository {
 
   /** Newest first, at most `limit`. */
   list(filter: JobFilter, limit: number): Promise<ListedJob[]> {
-    return this.prisma.query<ListedJob>(
-      LIST_JOBS,
-      filter.before ?? null,
-      filter.states ?? null,
-      filter.type ?? null,
-      filter.queue ?? null,
-      limit,
-    );
+    const { before = null, states = null, type = null, queue = null, tags = [] } = filter;
+    return tags.length === 0
+      ? this.prisma.query<ListedJob>(LIST_JOBS, before, states, type, queue, limit)
+      : this.prisma.query<ListedJob>(LIST_TAGGED_JOBS, before, states, type, queue, limit, tags);
   }
 
   /**

@@ -29,27 +29,27 @@ export const REOPEN_WORKFLOW = `finished_at = NULL, counts = NULL, cancel_reques
 export const INSERT_WORKFLOW = `/* insert_workflow */
 WITH fresh_key AS (
   INSERT INTO idempotency_keys (key, request_hash, job_id)
-  SELECT $25::text, $26::text, $23::uuid WHERE $25::text IS NOT NULL
+  SELECT $26::text, $27::text, $24::uuid WHERE $26::text IS NOT NULL
   ON CONFLICT (key) DO NOTHING
   RETURNING job_id
 ),
 made AS MATERIALIZED (
-  SELECT $23::uuid AS id WHERE $25::text IS NULL UNION ALL SELECT job_id FROM fresh_key
+  SELECT $24::uuid AS id WHERE $26::text IS NULL UNION ALL SELECT job_id FROM fresh_key
 ),
 stored_jobs AS (
   ${storeNewJobs(`CASE WHEN n.waits_for IS NULL THEN 'scheduled' ELSE 'blocked' END`, {
     columns: ', workflow_id, waits_for, awaited',
     values: ', made.id, n.waits_for, n.awaited',
   })}
-  FROM made, ${newJobsTable({ arrays: ', $18::int[], $19::bool[]', names: ', waits_for, awaited' })}
+  FROM made, ${newJobsTable({ arrays: ', $19::int[], $20::bool[]', names: ', waits_for, awaited' })}
   RETURNING ${EVENT_COLUMNS}
 ),
 ${recordEvents('stored_jobs')},
 stored_dependencies AS (
   INSERT INTO job_dependencies (parent_id, child_id, on_failure)
-  SELECT parent_id, child_id, on_failure FROM made, unnest($20::uuid[], $21::uuid[], $22::text[]) AS e(parent_id, child_id, on_failure)
+  SELECT parent_id, child_id, on_failure FROM made, unnest($21::uuid[], $22::uuid[], $23::text[]) AS e(parent_id, child_id, on_failure)
 )
-INSERT INTO workflows (id, name, job_count) SELECT made.id, $24::text, cardinality($1::uuid[]) FROM made
+INSERT INTO workflows (id, name, job_count) SELECT made.id, $25::text, cardinality($1::uuid[]) FROM made
 RETURNING id`;
 
 export const GET_WORKFLOW = `/* get_workflow */
