@@ -88,6 +88,8 @@ export const jobEvent = z.looseObject({
 
 /** Something that was to be told cannot be told any more. */
 export const gap = z.looseObject({ detail: z.string() });
+const reason = z.looseObject({ reason: z.string(), sentence: z.string(), about: z.number().nullable() });
+export const why = reason.extend({ also: z.array(reason) });
 
 export const schedule = z.looseObject({
   name: z.string(),
@@ -207,6 +209,7 @@ export type Job = z.infer<typeof job>;
 export type JobPage = z.infer<typeof jobPage>;
 export type BulkResult = z.infer<typeof bulkResult>;
 export type JobEvent = z.infer<typeof jobEvent>;
+export type Why = z.infer<typeof why>;
 export type JobOutput = z.infer<typeof jobOutput>;
 export type Schedule = z.infer<typeof schedule>;
 export type SchedulePage = z.infer<typeof schedulePage>;

@@ -69,6 +69,11 @@ export class StoreApi {
     return this.get(answers.job, jobPath(id));
   }
 
+  /** What it waits for. */
+  why(id: string): Promise<answers.Why> {
+    return this.get(answers.why, `${jobPath(id)}/why`);
+  }
+
   /** One page, of at most 200 jobs. */
   listJobs(
     filter: JobFilter,

@@ -58,6 +58,7 @@ class ScriptedStore {
     if (id === undefined) return [200, this.page(url.searchParams)];
     const job = this.jobs[Number(id.slice(4)) - 1];
     if (job === undefined) return [404, { title: 'Not found', detail: `There is no job ${id}` }];
+    if (action === 'why') return [200, WHY];
     if (action === 'output') return [200, outputOf(job.body)];
     if (action === 'cancel') {
       if (job.states.length === 1) return [409, { title: 'Conflict', detail: 'The job has ended' }];
@@ -103,6 +104,13 @@ class ScriptedStore {
     };
   }
 }
+
+const WHY = {
+  reason: 'due-later',
+  sentence: 'It waits for its\u001b[2J time.',
+  about: 5,
+  also: [{ reason: 'no-executor', sentence: 'Nobody takes it.', about: null }],
+};
 
 function outputOf(body: Record<string, unknown>) {
   const stdout = `out of ${String(body['name'])}\nmore\n`;
@@ -315,6 +323,18 @@ describe('triumvir wait', () => {
     const { exitCode, stderr } = await waiting;
     expect(exitCode).toBe(130);
     expect(stderr).toContain('jobs that were submitted go on');
+  });
+});
+
+describe('triumvir why', () => {
+  it('says what the job waits for, and what else is in its way, one sentence a line', async () => {
+    const id = store.add({ type: 'print' });
+    const { exitCode, stdout } = await triumvir(['why', id]);
+    expect({ exitCode, stdout }).toEqual({
+      exitCode: 0,
+      stdout: 'It waits for its time.\nAlso: Nobody takes it.\n',
+    });
+    expect(JSON.parse((await triumvir(['why', id, '-o', 'json'])).stdout)).toEqual(WHY);
   });
 });
 

@@ -23,6 +23,7 @@ import { PruneRepository } from './prune.repository.js';
 import { QueueRepository } from './queue.repository.js';
 import { RunRepository } from './run.repository.js';
 import { ScheduleRepository } from './schedule.repository.js';
+import { WhyRepository } from './why.repository.js';
 import { WorkflowRepository } from './workflow.repository.js';
 import { WorkflowUpkeepRepository } from './workflow-upkeep.repository.js';
 
@@ -46,6 +47,7 @@ const REPOSITORIES = [
   QueueRepository,
   RunRepository,
   ScheduleRepository,
+  WhyRepository,
   WorkflowRepository,
   WorkflowUpkeepRepository,
 ];

@@ -32,7 +32,7 @@ const MIN_LANES = 8;
 /** Most jobs read of one lane. */
 const LANE_JOBS = 100;
 
-const KEYED = `jobs.claimable_at IS NOT NULL AND (jobs.fairness_key IS NOT NULL OR jobs.concurrency_key IS NOT NULL)`;
+export const KEYED = `jobs.claimable_at IS NOT NULL AND (jobs.fairness_key IS NOT NULL OR jobs.concurrency_key IS NOT NULL)`;
 const FAIRNESS = `coalesce(jobs.fairness_key, '')`;
 const CONCURRENCY = `coalesce(jobs.concurrency_key, '')`;
 const HOLDERS = `jobs.queue = wanted.name AND jobs.limited AND jobs.in_flight_since IS NOT NULL`;
