@@ -168,6 +168,7 @@ export const queue = z.looseObject({
     concurrency: z.number().nullable(),
     concurrencyPerKey: z.number(),
     rateLimit: z.looseObject({ limit: z.number(), interval: z.number() }).nullable(),
+    drain: z.string(),
   }),
   counts: z.looseObject({
     scheduled: z.number(),

@@ -37,7 +37,7 @@ export interface DeadLetterFilter {
 }
 
 /** What a queue may do; null is no limit. */
-export type QueueSettings = Pick<answers.Queue['settings'], 'concurrency' | 'concurrencyPerKey'> & {
+export type QueueSettings = Pick<answers.Queue['settings'], 'concurrency' | 'concurrencyPerKey' | 'drain'> & {
   readonly rateLimit: { readonly limit: number; readonly interval: number | string } | null;
 };
 

@@ -15,6 +15,7 @@ import { repeat } from '#common/runtime/repeat.js';
 import { Expirer } from './expirer.js';
 import { Feeder } from './feeder.js';
 import { LimitedFeeder } from './limited-feeder.js';
+import { OrderedFeeder } from './ordered-feeder.js';
 import { Pruner } from './pruner.js';
 import { ScheduleFirer } from './schedule-firer.js';
 import { ShardQueues } from './shard-queues.js';
@@ -35,6 +36,7 @@ export class LeaderDuties implements OnApplicationBootstrap {
     private readonly allQueues: QueueRepository,
     private readonly feeder: Feeder,
     private readonly limitedFeeder: LimitedFeeder,
+    private readonly orderedFeeder: OrderedFeeder,
     private readonly firer: ScheduleFirer,
     private readonly keeper: WorkflowKeeper,
     private readonly sweeper: Sweeper,
@@ -59,6 +61,7 @@ export class LeaderDuties implements OnApplicationBootstrap {
     const log = this.log.child({ shard: shard.number, epoch });
     const work = new Alarm();
     const limitedWork = new Alarm();
+    const orderedWork = new Alarm();
     const deletions = new Alarm();
     const suspicion = new Alarm();
     const schedules = new Alarm();
@@ -70,10 +73,12 @@ export class LeaderDuties implements OnApplicationBootstrap {
       work.ring();
       this.limitedFeeder.wake('work');
       limitedWork.ring();
+      orderedWork.ring();
     };
     const ringRoom = () => {
       this.limitedFeeder.wake('room');
       limitedWork.ring();
+      orderedWork.ring();
     };
     const ringSchedules = () => schedules.ring();
     const ringWorkflows = () => workflows.ring();
@@ -90,6 +95,7 @@ export class LeaderDuties implements OnApplicationBootstrap {
       this.limitedFeeder.lookBack();
       work.ring();
       limitedWork.ring();
+      orderedWork.ring();
     };
     const lookAnew = () => {
       this.queues.forget();
@@ -110,6 +116,9 @@ export class LeaderDuties implements OnApplicationBootstrap {
         repeat({ duty: 'feed', signal, log, alarm: work }, () => this.feeder.feed(term, shard)),
         repeat({ duty: 'feed limited queues', signal, log, alarm: limitedWork }, () =>
           this.limitedFeeder.feed(term, shard),
+        ),
+        repeat({ duty: 'feed ordered queues', signal, log, alarm: orderedWork }, () =>
+          this.orderedFeeder.feed(term, shard),
         ),
         repeat({ duty: 'sweep', signal, log, alarm: suspicion }, async () => {
           const swept = await this.sweeper.sweep(term, shard, suspicious);

@@ -22,6 +22,7 @@ import { HandOver } from './hand-over.js';
 import { HandedOver } from './handed-over.js';
 import { LeaderDuties } from './leader-duties.js';
 import { LimitedFeeder } from './limited-feeder.js';
+import { OrderedFeeder } from './ordered-feeder.js';
 import { Pruner } from './pruner.js';
 import { ScheduleFirer } from './schedule-firer.js';
 import { ShardQueues } from './shard-queues.js';
@@ -56,6 +57,7 @@ export class SchedulerModule implements OnApplicationBootstrap {
         HandOver,
         HandedOver,
         LimitedFeeder,
+        OrderedFeeder,
         ScheduleFirer,
         ShardQueues,
         Sweeper,
@@ -81,6 +83,7 @@ export class SchedulerModule implements OnApplicationBootstrap {
             QueueRepository,
             Feeder,
             LimitedFeeder,
+            OrderedFeeder,
             ScheduleFirer,
             WorkflowKeeper,
             Sweeper,
@@ -95,6 +98,7 @@ export class SchedulerModule implements OnApplicationBootstrap {
             allQueues: QueueRepository,
             feeder: Feeder,
             limitedFeeder: LimitedFeeder,
+            orderedFeeder: OrderedFeeder,
             firer: ScheduleFirer,
             keeper: WorkflowKeeper,
             sweeper: Sweeper,
@@ -110,6 +114,7 @@ export class SchedulerModule implements OnApplicationBootstrap {
               allQueues,
               feeder,
               limitedFeeder,
+              orderedFeeder,
               firer,
               keeper,
               sweeper,

@@ -16,6 +16,7 @@ import { LeaderEpochs } from './leader-epochs.js';
 import { LeaseRepository } from './lease.repository.js';
 import { LimitedFeedRepository } from './limited-feed.repository.js';
 import { HintListener, Notifier } from './notifications.js';
+import { OrderedFeedRepository } from './ordered-feed.repository.js';
 import { ParentRepository } from './parent.repository.js';
 import { PrismaService } from './prisma.service.js';
 import { ProgressRepository } from './progress.repository.js';
@@ -41,6 +42,7 @@ const REPOSITORIES = [
   LeaseRepository,
   LimitedFeedRepository,
   Notifier,
+  OrderedFeedRepository,
   ParentRepository,
   ProgressRepository,
   PruneRepository,

@@ -223,11 +223,11 @@ const QUEUES_OF_SHARD = `(SELECT name FROM queues WHERE (hashtext(name) & 214748
 
 /**
  * What a leader must know of the queues of its shard. In: shard, number of shards, election.
- * Rows: name; whether it is paused, has been settled since its last change, and has limits or jobs with keys; and the version
+ * Rows: name; whether it is paused, has been settled since its last change, and has limits or jobs with keys; who drains it; and the version
  * of all settings, as of the same moment.
  */
 export const SHARD_QUEUES = `/* shard_queues */
-SELECT queues.name, paused, settled, keyed OR concurrency IS NOT NULL OR rate_limit IS NOT NULL AS limited,
+SELECT queues.name, paused, settled, drain, keyed OR concurrency IS NOT NULL OR rate_limit IS NOT NULL AS limited,
   coalesce((SELECT settings_version FROM leader_epochs WHERE election = $3), 0)::text AS "settingsVersion"
 FROM ${QUEUES_OF_SHARD} JOIN queues ON queues.name = q.name`;
 

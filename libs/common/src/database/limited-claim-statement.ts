@@ -81,7 +81,7 @@ held AS MATERIALIZED (
        unnest($3::text[], $4::int[], $7::text[], $8::text[]) WITH ORDINALITY
          AS asked(queue, room, fairness_after, key_after, nth)
        JOIN queues ON queues.name = asked.queue
-  WHERE settled AND NOT paused
+  WHERE settled AND NOT paused AND drain = 'shared'
   FOR UPDATE OF queues SKIP LOCKED
 ),
 wanted AS MATERIALIZED (
