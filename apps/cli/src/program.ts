@@ -17,6 +17,7 @@ import { addQueueCommand } from './commands/queue.js';
 import { addScheduleCommand } from './commands/schedule.js';
 import { addSubmitCommand } from './commands/submit.js';
 import { addWaitCommand } from './commands/wait.js';
+import { addWhyCommand } from './commands/why.js';
 import { addWorkflowCommand } from './commands/workflow.js';
 import type { CommandContext } from './context.js';
 import { describeError } from './describe-error.js';
@@ -31,6 +32,7 @@ const COMMANDS = [
   addLogsCommand,
   addWaitCommand,
   addEventsCommand,
+  addWhyCommand,
   addCancelCommand,
   addDlqCommand,
   addScheduleCommand,

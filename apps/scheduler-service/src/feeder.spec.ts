@@ -44,6 +44,7 @@ const queue = (name: string, changes: Partial<ShardQueue> = {}): ShardQueue => (
   paused: false,
   settled: true,
   limited: false,
+  drain: 'shared',
   ...changes,
 });
 

@@ -23,6 +23,8 @@ import { JobTypes } from './jobs/job-types.js';
 import { JobService } from './jobs/job.service.js';
 import { JobsController } from './jobs/jobs.controller.js';
 import { OutputController } from './jobs/output.controller.js';
+import { WhyController } from './jobs/why.controller.js';
+import { WhyService } from './jobs/why.service.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
 import { QueueService } from './queues/queue.service.js';
 import { QueuesController } from './queues/queues.controller.js';
@@ -58,6 +60,7 @@ export class StoreModule implements OnApplicationBootstrap {
         JobBatchController,
         JobsController,
         OutputController,
+        WhyController,
         SchedulesController,
         WorkflowsController,
         QueuesController,
@@ -72,6 +75,7 @@ export class StoreModule implements OnApplicationBootstrap {
       providers: [
         JobService,
         JobBatchService,
+        WhyService,
         ScheduleService,
         WorkflowService,
         QueueService,

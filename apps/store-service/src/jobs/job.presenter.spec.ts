@@ -26,6 +26,8 @@ function job(changes: Partial<Job> = {}): Job {
     uniqueKey: null,
     concurrencyKey: null,
     fairnessKey: null,
+    expiresAt: null,
+    tags: [],
     createdAt: at(0),
     queuedAt: null,
     startedAt: null,

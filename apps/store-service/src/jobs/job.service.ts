@@ -135,11 +135,12 @@ export class JobService {
     state,
     type,
     queue,
+    tag,
     limit,
     cursor,
   }: ListJobs): Promise<{ jobs: ListedJob[]; nextId: string | undefined }> {
     // One more than asked for tells whether there is a next page.
-    const jobs = await this.jobs.list({ states: state, type, queue, before: cursor }, limit + 1);
+    const jobs = await this.jobs.list({ states: state, type, queue, tags: tag, before: cursor }, limit + 1);
     const page = jobs.slice(0, limit);
     return { jobs: page, nextId: jobs.length > limit ? page.at(-1)?.id : undefined };
   }
@@ -249,6 +250,9 @@ export function newJob(request: CreateJob): NewJob {
     uniqueKey: request.uniqueKey ?? null,
     concurrencyKey: request.concurrencyKey ?? null,
     fairnessKey: request.fairnessKey ?? null,
+    tags: request.tags ?? [],
+    expiresAt: request.expiresAt instanceof Date ? request.expiresAt : null,
+    expiresInMs: typeof request.expiresAt === 'number' ? request.expiresAt : null,
   };
 }
 

@@ -97,8 +97,8 @@ export class QueueService implements OnApplicationBootstrap {
   }
 }
 
-function settingsOf({ concurrency, concurrencyPerKey, rateLimit }: Queue): QueueSettings {
-  return { concurrency, concurrencyPerKey, rateLimit };
+function settingsOf({ concurrency, concurrencyPerKey, rateLimit, drain }: Queue): QueueSettings {
+  return { concurrency, concurrencyPerKey, rateLimit, drain };
 }
 
 function changed(name: string): Problem {

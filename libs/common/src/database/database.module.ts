@@ -5,6 +5,7 @@ import { EpochStore } from '#common/coordination/epoch-store.js';
 import type { Logger } from '#common/logging/logger.js';
 import { DeadLetterRepository } from './dead-letter.repository.js';
 import { ExecutorRepository } from './executor.repository.js';
+import { ExpiryRepository } from './expiry.repository.js';
 import { FeedRepository } from './feed.repository.js';
 import { FiringRepository } from './firing.repository.js';
 import { LiveOutputRepository } from './live-output.repository.js';
@@ -15,6 +16,7 @@ import { LeaderEpochs } from './leader-epochs.js';
 import { LeaseRepository } from './lease.repository.js';
 import { LimitedFeedRepository } from './limited-feed.repository.js';
 import { HintListener, Notifier } from './notifications.js';
+import { OrderedFeedRepository } from './ordered-feed.repository.js';
 import { ParentRepository } from './parent.repository.js';
 import { PrismaService } from './prisma.service.js';
 import { ProgressRepository } from './progress.repository.js';
@@ -22,12 +24,14 @@ import { PruneRepository } from './prune.repository.js';
 import { QueueRepository } from './queue.repository.js';
 import { RunRepository } from './run.repository.js';
 import { ScheduleRepository } from './schedule.repository.js';
+import { WhyRepository } from './why.repository.js';
 import { WorkflowRepository } from './workflow.repository.js';
 import { WorkflowUpkeepRepository } from './workflow-upkeep.repository.js';
 
 const REPOSITORIES = [
   DeadLetterRepository,
   ExecutorRepository,
+  ExpiryRepository,
   FeedRepository,
   FiringRepository,
   JobRepository,
@@ -38,12 +42,14 @@ const REPOSITORIES = [
   LeaseRepository,
   LimitedFeedRepository,
   Notifier,
+  OrderedFeedRepository,
   ParentRepository,
   ProgressRepository,
   PruneRepository,
   QueueRepository,
   RunRepository,
   ScheduleRepository,
+  WhyRepository,
   WorkflowRepository,
   WorkflowUpkeepRepository,
 ];

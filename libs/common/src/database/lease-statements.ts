@@ -5,7 +5,7 @@
  */
 import { TOLD_STATES } from './dependency-statements.js';
 import { recordEvents } from './event-statements.js';
-import { EACH_PRIORITY, FINISH, isIn, JOB_COLUMNS, WITHOUT_FSYNC } from './job-statements.js';
+import { EACH_PRIORITY, FINISH, isIn, JOB_COLUMNS, NOT_EXPIRED, WITHOUT_FSYNC } from './job-statements.js';
 
 /**
  * The queues in which a job of each type ($1) is scheduled for workers, one look into the index for each; only those of $2
@@ -27,7 +27,7 @@ open AS MATERIALIZED (
  * Lease: starts due jobs for workers outside, most urgent first.
  * In: types; queues or null; for each lease wanted its executor id, duration in milliseconds and the worker's name; how far
  * beyond its timeout an attempt's deadline lies, in milliseconds.
- * Guard: state scheduled, and for a worker; rows that another lease is just taking are passed over.
+ * Guard: state scheduled, not expired, and for a worker; rows that another lease is just taking are passed over.
  * Rows: the job, and the end of its lease, of each that was started; in the order of the leases wanted.
  * Index: jobs_lease_idx, read once for each type, queue and priority.
  */
@@ -42,7 +42,7 @@ due AS MATERIALIZED (
          FROM open,
               LATERAL (
                 SELECT jobs.id FROM jobs
-                WHERE jobs.type = open.type AND jobs.queue = open.queue AND jobs.priority = p.priority AND leasable_at <= now()
+                WHERE jobs.type = open.type AND jobs.queue = open.queue AND jobs.priority = p.priority AND leasable_at <= now() AND ${NOT_EXPIRED}
                 ORDER BY leasable_at, jobs.id LIMIT cardinality($3::uuid[]) FOR UPDATE OF jobs SKIP LOCKED
               ) AS job
          LIMIT cardinality($3::uuid[])

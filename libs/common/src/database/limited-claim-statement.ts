@@ -12,6 +12,7 @@ import {
   EACH_PRIORITY,
   isIn,
   LAST_CLAIMED,
+  NOT_EXPIRED,
   UNKEYED,
   WITHOUT_FSYNC,
 } from './job-statements.js';
@@ -31,7 +32,7 @@ const MIN_LANES = 8;
 /** Most jobs read of one lane. */
 const LANE_JOBS = 100;
 
-const KEYED = `jobs.claimable_at IS NOT NULL AND (jobs.fairness_key IS NOT NULL OR jobs.concurrency_key IS NOT NULL)`;
+export const KEYED = `jobs.claimable_at IS NOT NULL AND (jobs.fairness_key IS NOT NULL OR jobs.concurrency_key IS NOT NULL)`;
 const FAIRNESS = `coalesce(jobs.fairness_key, '')`;
 const CONCURRENCY = `coalesce(jobs.concurrency_key, '')`;
 const HOLDERS = `jobs.queue = wanted.name AND jobs.limited AND jobs.in_flight_since IS NOT NULL`;
@@ -80,7 +81,7 @@ held AS MATERIALIZED (
        unnest($3::text[], $4::int[], $7::text[], $8::text[]) WITH ORDINALITY
          AS asked(queue, room, fairness_after, key_after, nth)
        JOIN queues ON queues.name = asked.queue
-  WHERE settled AND NOT paused
+  WHERE settled AND NOT paused AND drain = 'shared'
   FOR UPDATE OF queues SKIP LOCKED
 ),
 wanted AS MATERIALIZED (
@@ -120,7 +121,7 @@ candidates AS MATERIALIZED (
           LATERAL (
             SELECT jobs.id, jobs.run_at, jobs.priority FROM jobs
             WHERE jobs.queue = wanted.name AND jobs.priority = p.priority AND claimable_at <= now()
-              AND ${UNKEYED} AND ${AFTER_POSITION}
+              AND ${UNKEYED} AND ${AFTER_POSITION} AND ${NOT_EXPIRED}
             ORDER BY claimable_at, jobs.id LIMIT wanted.allowed
           ) AS one
      LIMIT wanted.allowed)
@@ -131,7 +132,7 @@ candidates AS MATERIALIZED (
             SELECT lane_job.* FROM ${EACH_PRIORITY}, LATERAL (
               SELECT jobs.id, jobs.run_at, jobs.priority FROM jobs
               WHERE jobs.queue = wanted.name AND ${FAIRNESS} = lanes.fairness AND ${CONCURRENCY} = lanes.key
-                AND jobs.priority = p.priority AND ${KEYED} AND claimable_at <= now()
+                AND jobs.priority = p.priority AND ${KEYED} AND claimable_at <= now() AND ${NOT_EXPIRED}
               ORDER BY claimable_at, jobs.id LIMIT least(wanted.allowed, lanes.room, ${LANE_JOBS})
             ) AS lane_job
             LIMIT least(wanted.allowed, lanes.room, ${LANE_JOBS})
