@@ -13,6 +13,7 @@ import { Batcher } from '#common/runtime/batcher.js';
 import { isValueFault } from './database-errors.js';
 import {
   CANCEL_JOB,
+  COUNT_ALL_JOBS,
   GET_JOB,
   GET_JOBS,
   INSERT_JOBS,
@@ -183,6 +184,11 @@ export class JobRepository {
       filter.queue ?? null,
       limit,
     );
+  }
+
+  async total(): Promise<number> {
+    const [row] = await this.prisma.query<{ total: number }>(COUNT_ALL_JOBS);
+    return row?.total ?? 0;
   }
 
   /**
