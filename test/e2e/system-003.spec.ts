@@ -47,9 +47,9 @@ let cluster: Cluster;
 let api: ApiClient;
 
 beforeAll(async () => {
-  const { server } = smtp.listen(0, '127.0.0.1');
-  if (!server.listening) await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const listening = smtp.listen(0, '127.0.0.1');
+  await once(listening, 'listening');
+  const { port } = listening.address() as AddressInfo;
   cluster = await startCluster({
     env: { EXECUTOR_SMTP_URL: `smtp://127.0.0.1:${port}`, EXECUTOR_SMTP_FROM: 'queue@example.org' },
   });
