@@ -54,11 +54,13 @@ export class TaskMasterController {
     const command = textAt(job.payload, 'command');
     if (command === undefined) throw new Problem('not-found', `The job with id ${id} is not a command.`);
     const { queuedAt, startedAt, finishedAt } = job;
+    // An end forgets when the job was handed over; that was just before its start.
+    const pickedAt = queuedAt ?? startedAt;
     return {
       task_id: id,
       command,
       scheduled_at: dueTime(job),
-      ...(queuedAt !== null && { picked_at: queuedAt.toISOString() }),
+      ...(pickedAt !== null && { picked_at: pickedAt.toISOString() }),
       ...(startedAt !== null && { started_at: startedAt.toISOString() }),
       ...(finishedAt !== null && {
         [job.state === 'succeeded' ? 'completed_at' : 'failed_at']: finishedAt.toISOString(),

@@ -32,7 +32,9 @@ export const commandStatusSchema = z
     task_id: z.string(),
     command: z.string(),
     scheduled_at: time.describe('When it was to run.'),
-    picked_at: time.optional().describe('When it was handed over to be run.'),
+    picked_at: time
+      .optional()
+      .describe('When it was handed over to be run; of a task that has ended, when it was started.'),
     started_at: time.optional(),
     completed_at: time.optional().describe('When it succeeded.'),
     failed_at: time.optional().describe('When it failed for good, was cancelled or expired.'),
