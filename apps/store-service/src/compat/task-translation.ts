@@ -27,7 +27,7 @@ const emailPayloadSchema = z.looseObject({ to: z.unknown(), text: z.unknown().op
 export function payloadOf({ type, data }: NewTask): Json {
   if (type !== 'email') return data ?? {};
   const { recipient, content, ...rest } = emailDataSchema.parse(data);
-  return { ...rest, to: recipient, text: content } as Json;
+  return { ...rest, to: recipient, text: content };
 }
 
 /** @param omitted fields of the job that are not shown because they are large */
