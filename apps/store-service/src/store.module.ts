@@ -11,6 +11,8 @@ import type { ServiceContext } from '#common/runtime/service.js';
 import { MetricsController } from '#common/telemetry/metrics.controller.js';
 import { ClusterController } from './cluster/cluster.controller.js';
 import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
+import { TaskMasterController } from './compat/taskmaster.controller.js';
+import { TaskQueueController } from './compat/task-queue.controller.js';
 import type { StoreEnvironment } from './environment.js';
 import { grpcProviders } from './grpc/grpc.providers.js';
 import { EventFeed } from './events/event-feed.js';
@@ -68,6 +70,8 @@ export class StoreModule implements OnApplicationBootstrap {
         ClusterController,
         LeasesController,
         WorkerTypesController,
+        TaskMasterController,
+        TaskQueueController,
         HealthController,
         MetricsController,
         OpenApiController,

@@ -21,6 +21,8 @@ export interface ShellCommand {
   readonly name?: string;
   /** When it is due; now unless given. */
   readonly runAt?: string;
+  /** Further environment variables. */
+  readonly env?: Readonly<Record<string, string>>;
   /** An id of the client's own; empty is none. Like an idempotency key, it makes a repetition harmless. */
   readonly ownId?: string;
   readonly idempotencyKey?: string | undefined;
@@ -40,12 +42,12 @@ export class ShellCommands {
    */
   async submit(
     system: string,
-    { command, name = '', runAt, ownId = '', idempotencyKey }: ShellCommand,
+    { command, name = '', runAt, env, ownId = '', idempotencyKey }: ShellCommand,
     fields: FieldNames,
   ): Promise<{ job: Job; id: string }> {
     const body = {
       type: 'command',
-      payload: { command },
+      payload: { command, ...(env === undefined ? {} : { env }) },
       ...(name === '' ? {} : { name }),
       ...(runAt === undefined ? {} : { runAt }),
       maxAttempts: MAX_RETRIES + 1,

@@ -130,6 +130,11 @@ export class JobService {
     return { job, earlier, progress, parents };
   }
 
+  /** How many there are: exact as far as counting is cheap, beyond that an estimate. */
+  total(): Promise<number> {
+    return this.jobs.total();
+  }
+
   /** One page, newest first, and the id to go on from when there is more. */
   async list({
     state,

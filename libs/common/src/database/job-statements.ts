@@ -428,6 +428,15 @@ SELECT ${LISTED_JOB_COLUMNS} FROM jobs
 WHERE ${MATCHES_FILTER} AND tags @> $6::text[]
 ORDER BY id DESC LIMIT $5`;
 
+/** Up to here all jobs are counted one by one. */
+export const COUNTED_JOBS = 100_000;
+
+/** How many jobs there are. Above COUNTED_JOBS it is the estimate that the planner has of the table. */
+export const COUNT_ALL_JOBS = `/* count_all_jobs */
+SELECT CASE WHEN reltuples > ${COUNTED_JOBS} THEN reltuples::float8
+  ELSE (SELECT count(*) FROM (SELECT 1 FROM jobs LIMIT ${COUNTED_JOBS}) AS counted)::float8 END AS total
+FROM pg_class WHERE oid = 'jobs'::regclass`;
+
 /** What belongs to jobs that a CTE named "gone" deletes goes with them. It has their id and workflow_id. */
 export const DELETE_BELONGINGS = `gone_attempts AS (DELETE FROM job_attempts USING gone WHERE job_id = gone.id),
 gone_outputs AS (DELETE FROM job_outputs USING gone WHERE job_id = gone.id),

@@ -14,6 +14,7 @@ import { arrayLiteral } from './array-literal.js';
 import { isValueFault } from './database-errors.js';
 import {
   CANCEL_JOB,
+  COUNT_ALL_JOBS,
   GET_JOB,
   GET_JOBS,
   INSERT_JOBS,
@@ -191,6 +192,11 @@ export class JobRepository {
     return tags.length === 0
       ? this.prisma.query<ListedJob>(LIST_JOBS, before, states, type, queue, limit)
       : this.prisma.query<ListedJob>(LIST_TAGGED_JOBS, before, states, type, queue, limit, tags);
+  }
+
+  async total(): Promise<number> {
+    const [row] = await this.prisma.query<{ total: number }>(COUNT_ALL_JOBS);
+    return row?.total ?? 0;
   }
 
   /**

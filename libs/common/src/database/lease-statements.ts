@@ -9,7 +9,7 @@ import { EACH_PRIORITY, FINISH, isIn, JOB_COLUMNS, NOT_EXPIRED, WITHOUT_FSYNC } 
 
 /**
  * The queues in which a job of each type ($1) is scheduled for workers, one look into the index for each; only those of $2
- * unless it is null. In random order, so that no queue is always served before another.
+ * unless it is null, and none that is paused. In random order, so that no queue is always served before another.
  */
 const STOCKED = `stocked(type, queue) AS (
   SELECT wanted.type, first.queue FROM unnest($1::text[]) AS wanted(type), LATERAL (
@@ -20,7 +20,10 @@ const STOCKED = `stocked(type, queue) AS (
     WHERE jobs.type = stocked.type AND leasable_at IS NOT NULL AND jobs.queue > stocked.queue ORDER BY jobs.queue LIMIT 1) AS next
 ),
 open AS MATERIALIZED (
-  SELECT type, queue FROM stocked WHERE $2::text[] IS NULL OR queue = ANY ($2::text[]) ORDER BY random()
+  SELECT type, queue FROM stocked
+  WHERE ($2::text[] IS NULL OR queue = ANY ($2::text[]))
+    AND NOT EXISTS (SELECT 1 FROM queues WHERE queues.name = stocked.queue AND paused)
+  ORDER BY random()
 )`;
 
 /**
@@ -135,7 +138,8 @@ ON CONFLICT (job_id, attempt, seq) DO UPDATE SET omitted_bytes = o.omitted_bytes
 
 /**
  * T6 for workers: what they wrote is stored already, and goes when the attempt does not count, as it does for executors.
- * In: FINISH's eleven arrays. Rows: id, executor id and resulting state of each accepted attempt; then those of TOLD_STATES.
+ * In: FINISH's eleven arrays. Rows: id, executor id and resulting state of each accepted attempt; then those of TOLD_STATES,
+ * and one without a state when limits of a queue have room again.
  */
 export const FINISH_LEASED = `/* finish_leased */
 WITH ${FINISH('')},
@@ -145,4 +149,5 @@ dropped AS (
     AND job_outputs.job_id = accepted.id AND job_outputs.attempt = accepted.ended_attempt
 )
 SELECT id, executor_id AS "executorId", state FROM accepted
-UNION ALL SELECT told.id, NULL::uuid, told.state FROM (${TOLD_STATES}) AS told`;
+UNION ALL SELECT told.id, NULL::uuid, told.state FROM (${TOLD_STATES}) AS told
+UNION ALL SELECT NULL, NULL, NULL WHERE EXISTS (SELECT 1 FROM accepted WHERE limited)`;
