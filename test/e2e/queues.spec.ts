@@ -38,7 +38,7 @@ beforeEach(() => {
   path = `/api/v1/queues/${name}`;
 });
 
-const UNLIMITED = { concurrency: null, concurrencyPerKey: 1, rateLimit: null };
+const UNLIMITED = { concurrency: null, concurrencyPerKey: 1, rateLimit: null, drain: 'shared' };
 const work = (ms: number, rest: object = {}) => ({ type: 'work', queue: name, payload: { ms }, ...rest });
 const get = async () => (await api.request<QueueAnswer>('GET', path)).body;
 
