@@ -1,6 +1,6 @@
 /** Loopback ports for what the make targets start: the usual one when it is free, another one otherwise. */
-import { connect, createServer } from 'node:net';
-import { freePort } from './servers/server-process.js';
+import { connect } from 'node:net';
+import { canListen, freePort } from './servers/server-process.js';
 
 const TRIES = 50;
 
@@ -29,14 +29,6 @@ export class Ports {
 /** Asks in both ways: some systems let a second listener bind a port that one on all addresses has. */
 async function isFree(port: number): Promise<boolean> {
   return !(await answers('127.0.0.1', port, 300)) && (await canListen(port));
-}
-
-function canListen(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }
 
 /** True when something accepts a connection there. */

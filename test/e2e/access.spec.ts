@@ -3,20 +3,13 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { status as grpcStatus } from '@grpc/grpc-js';
-import type { ServiceDefinition } from '@grpc/proto-loader';
 import type { Scope } from '#common/domain/access.js';
 import { ROOT } from '#tools/root.js';
 import { ApiClient, type JobAnswer, type ProblemAnswer } from '../support/api-client.js';
 import { startCluster, type Cluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
-import { GrpcClient, healthService, listedServices, ownProtos } from '../support/grpc-client.js';
+import { makeKey as makeKeyAs, type KeyAnswer } from '../support/keys.js';
 
-interface KeyAnswer {
-  readonly id: string;
-  readonly key: string;
-  readonly lastUsedAt: string | null;
-}
 interface AuditAnswer {
   readonly entries: readonly {
     readonly key: string | null;
@@ -54,14 +47,9 @@ const print = (queue = 'default') => ({ type: 'print', payload: { text: 'x' }, d
 const command = { type: 'command', payload: { command: 'true' }, delay: '1h' };
 
 async function makeKey(scopes: readonly Scope[], more: object = {}): Promise<KeyAnswer> {
-  const { status, body } = await admin.request<KeyAnswer>('POST', '/api/v1/keys', {
-    name: scopes.join('+'),
-    scopes,
-    ...more,
-  });
-  expect(status).toBe(201);
-  seen.push(body.key);
-  return body;
+  const made = await makeKeyAs(admin, scopes, more);
+  seen.push(made.key);
+  return made;
 }
 const client = async (scopes: readonly Scope[], more: object = {}) =>
   withKey((await makeKey(scopes, more)).key);
@@ -188,6 +176,7 @@ describe('a key that is limited to some queues', () => {
     for (const [method, path] of [
       ['GET', ''],
       ['GET', '/output'],
+      ['GET', '/why'],
       ['POST', '/cancel'],
       ['POST', '/redrive'],
     ] as const) {
@@ -320,99 +309,6 @@ describe('what lasts', () => {
     await admin.request('DELETE', `/api/v1/keys/${id}`);
     await eventually(() => heard.ended, { within: SECONDS });
     expect((await listen(key)).response.status).toBe(401);
-  });
-});
-
-describe('gRPC', () => {
-  const SERVICE = ownProtos('triumvir/v1/jobs.proto')['triumvir.v1.JobService'] as ServiceDefinition;
-  const OTHERS = ownProtos('scheduler.proto')['scheduler.JobService'] as ServiceDefinition;
-  const address = () => cluster.grpcAddress;
-  const as = (key: string) => ({ metadata: { authorization: `Bearer ${key}` } });
-  const printJob = (queue: string) => ({
-    job: {
-      type: 'print',
-      payload: { fields: { text: { stringValue: 'x' } } },
-      queue,
-      delay: { seconds: 3600 },
-    },
-  });
-  let jobs: GrpcClient;
-  beforeAll(() => {
-    jobs = new GrpcClient(address(), SERVICE);
-  });
-  afterAll(() => jobs?.close());
-
-  test('wants a key like REST, and tells why it refuses; health is open, reflection is not', async () => {
-    const { key } = await makeKey(['submit'], { queues: ['team-a.*'] });
-    const code = grpcStatus;
-    await expect(jobs.call('SubmitJob', printJob('team-a.x'))).rejects.toMatchObject({
-      code: code.UNAUTHENTICATED,
-    });
-    await expect(jobs.call('SubmitJob', printJob('team-a.x'), as('tv_no'))).rejects.toMatchObject({
-      code: code.UNAUTHENTICATED,
-    });
-    await jobs.call('SubmitJob', printJob('team-a.x'), as(key));
-    await expect(jobs.call('SubmitJob', printJob('team-b'), as(key))).rejects.toMatchObject({
-      code: code.PERMISSION_DENIED,
-      message: expect.stringContaining('team-b') as string,
-    });
-    await expect(jobs.call('GetJob', { id: 'x' }, as(key))).rejects.toMatchObject({
-      code: code.PERMISSION_DENIED,
-      message: expect.stringContaining('read') as string,
-    });
-    await expect(listedServices(address())).rejects.toMatchObject({ code: code.UNAUTHENTICATED });
-    const health = new GrpcClient(address(), healthService());
-    expect(await health.call('Check', {})).toMatchObject({ status: expect.anything() as string });
-    health.close();
-  });
-
-  test('no method of any service answers without a key', async () => {
-    const services = [
-      SERVICE,
-      OTHERS,
-      ownProtos('scheduler.proto')['scheduler.TaskScheduler'] as ServiceDefinition,
-      ownProtos('grpcapi.proto')['grpcapi.CoordinatorService'] as ServiceDefinition,
-    ];
-    for (const service of services) {
-      for (const { path, responseStream } of Object.values(service))
-        expect([path, await jobs.codeOf(path, new Uint8Array(), responseStream)]).toEqual([
-          path,
-          grpcStatus.UNAUTHENTICATED,
-        ]);
-    }
-  });
-
-  test('commands of other systems need the scope for commands', async () => {
-    const others = new GrpcClient(address(), OTHERS);
-    const { key: submitter } = await makeKey(['submit']);
-    const { key: commander } = await makeKey(['submit:command']);
-    const request = { id: 'own', command: 'true' };
-    await expect(others.call('SubmitJob', request, as(submitter))).rejects.toMatchObject({
-      code: grpcStatus.PERMISSION_DENIED,
-      message: expect.stringContaining('submit:command') as string,
-    });
-    expect(await others.call('SubmitJob', request, as(commander))).toMatchObject({ success: true });
-    others.close();
-  });
-
-  test('a watch ends with its key, and a cancel is written down', async () => {
-    const { id: keyId, key } = await makeKey(['read', 'operate']);
-    const { id } = await admin.submit(print());
-    const watched: unknown[] = [];
-    const watching = (async () => {
-      for await (const message of jobs.stream('WatchJob', { id }, as(key))) watched.push(message);
-    })().catch((error: unknown) => error);
-    await eventually(() => watched.length > 0);
-    const other = await admin.submit(print());
-    await jobs.call('CancelJob', { id: other.id }, as(key));
-    await admin.request('DELETE', `/api/v1/keys/${keyId}`);
-    expect(await watching).toMatchObject({ code: grpcStatus.UNAUTHENTICATED });
-    await eventually(async () => {
-      const { body } = await admin.request<AuditAnswer>('GET', `/api/v1/audit?key=${keyId}`);
-      expect(body.entries).toMatchObject([
-        { action: 'triumvir.v1.JobService/CancelJob', target: other.id, outcome: 'ok' },
-      ]);
-    });
   });
 });
 

@@ -88,6 +88,25 @@ describe('a job', () => {
     expect(await api.waitFor(id)).toMatchObject({ state: 'dead', error: { name: 'Timeout' } });
   });
 
+  test('that cannot start in time becomes expired, and never starts', async () => {
+    const late = await api.submit(command('true', { delay: '1h', expiresAt: new Date(Date.now() + 300) }));
+    expect(late).toMatchObject({ state: 'scheduled' });
+    const past = await api.submit(command('true', { expiresAt: '2020-01-01T00:00:00Z' }));
+    for (const { id } of [late, past])
+      expect(await api.waitFor(id, ['expired'], 3000)).toMatchObject({ attempt: 0, startedAt: null });
+    const { body } = await api.request<{ jobs: JobAnswer[] }>('GET', '/api/v1/jobs?state=expired');
+    expect(body.jobs.map(({ id }) => id)).toEqual([past.id, late.id]);
+  });
+
+  test('is found by its tags', async () => {
+    const both = await api.submit(command('true', { tags: ['red', 'grün'] }));
+    await api.submit(command('true', { tags: ['red'] }));
+    expect(both).toMatchObject({ tags: ['red', 'grün'] });
+    const path = `/api/v1/jobs?tag=${encodeURIComponent('grün,red')}`;
+    const { body } = await api.request<{ jobs: JobAnswer[] }>('GET', path);
+    expect(body.jobs).toMatchObject([{ id: both.id, tags: ['red', 'grün'] }]);
+  });
+
   test('in the future can be cancelled; one that runs is ended first', async () => {
     const later = await api.submit(command('true', { delay: '1h' }));
     const cancelled = await api.request<JobAnswer>('POST', `/api/v1/jobs/${later.id}/cancel`);

@@ -8,6 +8,7 @@ import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ApiClient } from '../support/api-client.js';
 import { startCluster, type Cluster, type ClusterOptions, type ServiceHandle } from '../support/cluster.js';
+import { uniqueName } from '../support/environment.js';
 import { eventually } from '../support/eventually.js';
 import { openWorkLedger, type WorkLedger } from '../support/work-ledger.js';
 
@@ -15,17 +16,20 @@ const JOBS = Number(process.env['LIMIT_JOBS'] ?? 1500);
 const DEPTH = Number(process.env['LIMIT_DEPTH'] ?? 20_000);
 /** A test may take as long as its jobs need, and some. */
 const timeout = (jobs: number) => ({ timeout: 120_000 + jobs * 20 });
-const BATCH = 10_000;
+const BATCH = 1000;
 
 let cluster: Cluster;
 let api: ApiClient;
 let ledger: WorkLedger;
 let db: pg.Client;
+let stopObserving: (() => Promise<unknown>) | undefined;
 
 beforeEach(async () => {
   ledger = await openWorkLedger();
 });
 afterEach(async () => {
+  await stopObserving?.();
+  stopObserving = undefined;
   await db?.end();
   await cluster?.stop();
   await ledger?.remove();
@@ -34,7 +38,7 @@ afterEach(async () => {
 async function start(options: ClusterOptions = {}): Promise<void> {
   cluster = await startCluster({
     ...options,
-    env: { ZOOKEEPER_SESSION_TIMEOUT_MS: '2000', EXECUTOR_HANDLERS: ledger.handlers, ...options.env },
+    env: { EXECUTOR_HANDLERS: ledger.handlers, ...options.env },
   });
   api = new ApiClient(cluster.of('store').map(({ url }) => url));
   db = new pg.Client({ connectionString: cluster.databaseUrl });
@@ -46,14 +50,21 @@ const set = async (queue: string, settings: object) => {
   expect(status).toBeLessThan(300);
 };
 
+/** Batches of a thousand, each stored as a whole; on a machine that is busy with other things one may have to be sent twice. */
 async function submit(count: number, job: (index: number) => object): Promise<void> {
   for (let from = 0; from < count; from += BATCH) {
     const jobs = Array.from({ length: Math.min(BATCH, count - from) }, (_, n) => ({
       type: 'work',
       ...job(from + n),
     }));
-    const { body } = await api.request<{ created: number }>('POST', '/api/v1/jobs/batch', { jobs });
-    expect(body.created).toBe(jobs.length);
+    const key = { 'idempotency-key': uniqueName('batch') };
+    await eventually(
+      async () => {
+        const { status } = await api.request('POST', '/api/v1/jobs/batch?atomic=true', { jobs }, key);
+        expect(status).toBe(200);
+      },
+      { within: 60_000 },
+    );
   }
 }
 
@@ -89,11 +100,13 @@ function observe(queue: string): () => Promise<{ samples: number; most: number }
     }
     await observer.end();
   })();
-  return async () => {
+  const summary = async () => {
     stop.abort();
     await observed;
     return { samples, most };
   };
+  stopObserving = summary;
+  return summary;
 }
 
 async function leader(): Promise<ServiceHandle> {
@@ -111,7 +124,12 @@ test(
   'concurrency: a limit of five is never overshot, with three executors and through two fail-overs',
   timeout(JOBS),
   async () => {
-    await start({ stores: 2, schedulers: 3, executors: 3, env: { EXECUTOR_SLOTS: '8' } });
+    await start({
+      stores: 2,
+      schedulers: 3,
+      executors: 3,
+      env: { EXECUTOR_SLOTS: '8', ZOOKEEPER_SESSION_TIMEOUT_MS: '2000' },
+    });
     await set('five', { concurrency: 5 });
     const stop = observe('five');
     await submit(JOBS, (index) => ({ queue: 'five', payload: { ms: index % 7 } }));
@@ -207,8 +225,6 @@ test(
       fairnessKey: 'quiet',
       priority: 9,
     }));
-    const { position } = await one<{ position: string }>(`SELECT clock_timestamp() AS position`);
-    expect(position).toBeDefined();
     const before = (await ledger.began()).length;
     await eventually(
       async () => {

@@ -38,7 +38,7 @@ beforeEach(() => {
   path = `/api/v1/queues/${name}`;
 });
 
-const UNLIMITED = { concurrency: null, concurrencyPerKey: 1, rateLimit: null };
+const UNLIMITED = { concurrency: null, concurrencyPerKey: 1, rateLimit: null, drain: 'shared' };
 const work = (ms: number, rest: object = {}) => ({ type: 'work', queue: name, payload: { ms }, ...rest });
 const get = async () => (await api.request<QueueAnswer>('GET', path)).body;
 
@@ -224,9 +224,15 @@ describe('on the command line', () => {
       concurrency: 5,
       concurrencyPerKey: 1,
       rateLimit: { limit: 10, interval: 1000 },
+      drain: 'shared',
     });
     expect(await triumvir('set', name, '--per-key', '2', '--rate', 'none')).toMatchObject({ code: 0 });
-    expect(await settings()).toEqual({ concurrency: 5, concurrencyPerKey: 2, rateLimit: null });
+    expect(await settings()).toEqual({
+      concurrency: 5,
+      concurrencyPerKey: 2,
+      rateLimit: null,
+      drain: 'shared',
+    });
     await triumvir('set', name, '--concurrency', 'none');
     expect(await settings()).toEqual({ ...UNLIMITED, concurrencyPerKey: 2 });
     expect((await triumvir('pause', name)).out).toMatch(new RegExp(`^${name} +paused`, 'm'));

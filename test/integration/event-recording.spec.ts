@@ -2,12 +2,15 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { DeadLetterRepository } from '#common/database/dead-letter.repository.js';
 import { EventRepository } from '#common/database/event.repository.js';
+import { ExpiryRepository } from '#common/database/expiry.repository.js';
 import { START_JOBS } from '#common/database/job-statements.js';
 import { KeyedSubmissionRepository } from '#common/database/keyed-submission.repository.js';
 import type { Fence } from '#common/database/leader-epochs.js';
+import { OrderedFeedRepository } from '#common/database/ordered-feed.repository.js';
 import { PruneRepository } from '#common/database/prune.repository.js';
 import type { StartedJob } from '#common/domain/job.js';
 import { decide, type Outcome } from '#common/domain/outcome.js';
+import { UNLIMITED } from '#common/domain/queue.js';
 import { withPostgres } from '#tools/sql.js';
 import { uniqueName } from '../support/environment.js';
 import { forget, Reader, record } from './support/events.js';
@@ -139,6 +142,15 @@ test('every way to make a job and to change its state is told in the transaction
     await end(await begin(), { kind: 'failed', error, final: true });
     await redrive(lost.id);
   }
+  const late = await store.submit({ expiresAt: new Date(0) });
+  expect(await new ExpiryRepository(store.prisma, store.epochs).expire(leader, 100)).toBe(1);
+  expect((await store.job(late.id)).state).toBe('expired');
+  const ordered = uniqueName('ordered');
+  await store.queues.create(ordered, { ...UNLIMITED, drain: 'leader' });
+  await store.submit({ queue: ordered });
+  const claims = await new OrderedFeedRepository(store.prisma, store.epochs).claim(leader, [ordered]);
+  expect(claims).toMatchObject([{ job: { queue: ordered } }]);
+
   const told = await store.prisma.query<{ change: string; state: string }>(
     `SELECT change, state FROM job_events WHERE job_id = $1::uuid ORDER BY seq DESC LIMIT 1`,
     lost.id,

@@ -318,6 +318,21 @@ test('run now makes a job whatever the clock and the pause say, and counts for n
   expect(await schedules.runNow('nothing')).toBeUndefined();
 });
 
+test('jobs of a schedule have the expiry, counted from when they are due, and the tags of its template', async () => {
+  const { job } = definition();
+  const one = await schedule({ job: { ...job, expiresInMs: 60_000, tags: ['b', 'a'] } }, await hoursAgo(0));
+  const run = await schedules.runNow(one.name);
+  expect(await fire()).toMatchObject({ fired: 1 });
+  const made = await store.prisma.query<{ manual: boolean; ms: number; tags: string[] }>(
+    `SELECT id = $1::uuid AS manual, tags, extract(epoch FROM expires_at - run_at)::float8 * 1000 AS ms FROM jobs ORDER BY 1`,
+    run?.jobId,
+  );
+  expect(made).toEqual([
+    { manual: false, tags: ['b', 'a'], ms: 60_000 },
+    { manual: true, tags: ['b', 'a'], ms: 60_000 },
+  ]);
+});
+
 test('deleting a schedule deletes its ledger and leaves its jobs', async () => {
   const one = await schedule({}, await hoursAgo(0));
   await fire();

@@ -62,5 +62,6 @@ test('a queue comes into being with the first job that names it, once', async ()
   const name = uniqueName('queue');
   await Promise.all(repositories.map((queues) => queues.ensure(name)));
   await repositories[0]?.ensure(name);
-  expect((await repositories[1]?.names())?.filter((each) => each === name)).toHaveLength(1);
+  const known = (await repositories[1]?.drainPolicies()) ?? [];
+  expect(known.filter((each) => each.name === name)).toEqual([{ name, drain: 'shared' }]);
 });

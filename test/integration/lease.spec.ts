@@ -87,6 +87,17 @@ test('a job of an announced type is leased, and never claimed for executors', as
   expect(await lease()).toEqual([]);
 });
 
+test('nothing is leased from a queue that is paused', async () => {
+  const { id } = await submit();
+  await store.prisma.query(
+    'INSERT INTO queues (name, paused) VALUES ($1, true) ON CONFLICT (name) DO UPDATE SET paused = true',
+    queue,
+  );
+  expect(await lease()).toEqual([]);
+  await store.prisma.query('UPDATE queues SET paused = false WHERE name = $1', queue);
+  expect(await lease()).toMatchObject([{ id }]);
+});
+
 test('a job of any other type is claimed as ever, and never leased', async () => {
   const { id } = await store.submit({ type: 'test', queue });
   expect(await leases.lease({ types: ['test'], queues: null }, open(1))).toEqual([]);

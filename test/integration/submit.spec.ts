@@ -37,7 +37,7 @@ test('a job comes back as it was submitted, scheduled and never started', async 
     retry: { strategy: 'list', delaysMs: [1, 2] },
   });
   const job = await store.jobs.insert(wanted);
-  const { delayMs: _delayMs, ...rest } = wanted;
+  const { delayMs: _delayMs, expiresInMs: _expiresInMs, ...rest } = wanted;
   expect(job).toMatchObject({
     ...rest,
     state: 'scheduled',
@@ -159,6 +159,33 @@ test('filters narrow a list, all of them together', async () => {
   expect(await list({ states: ['cancelled', 'dead'] })).toEqual([cancelled.id]);
   expect(await list({ states: [] })).toEqual([]);
   expect(await list({ type: `one' OR '1'='1` })).toEqual([]);
+});
+
+test('jobs are found by their tags, newest first, and by all of several', async () => {
+  const tag = uniqueName('tag');
+  const [one, two, three] = [
+    await store.submit({ tags: [tag, 'sonder "zeichen" \\ {} ü'] }),
+    await store.submit({ tags: [tag] }),
+    await store.submit({ tags: ['sonder "zeichen" \\ {} ü'] }),
+  ];
+  const found = async (...tags: string[]) =>
+    (await store.jobs.list({ queuePatterns: null, tags }, 10)).map(({ id }) => id);
+  expect(await found(tag)).toEqual([two.id, one.id]);
+  expect(await found('sonder "zeichen" \\ {} ü')).toEqual([three.id, one.id]);
+  expect(await found(tag, 'sonder "zeichen" \\ {} ü')).toEqual([one.id]);
+  expect(await found(uniqueName('tag'))).toEqual([]);
+  expect(await store.jobs.list({ queuePatterns: null, tags: [tag], before: two.id }, 10)).toMatchObject([
+    one,
+  ]);
+});
+
+test('jobs without tags are not in the index of tags', async () => {
+  const { id } = await store.submit({ tags: [] });
+  const rows = await store.prisma.query<{ none: boolean }>(
+    `SELECT tags IS NULL AS none FROM jobs WHERE id = $1::uuid`,
+    id,
+  );
+  expect(rows).toEqual([{ none: true }]);
 });
 
 test('an unknown id is no job, to look up and to cancel', async () => {

@@ -5,6 +5,7 @@
  * which tests make a server fail.
  */
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -53,6 +54,8 @@ export class ServerStartError extends Error {
 }
 
 const POLL_MS = 25;
+const FIRST_OWN_PORT = 10_240;
+const FIRST_EPHEMERAL_PORT = 32_768;
 const LOG_TAIL_LINES = 20;
 
 export class ServerProcess {
@@ -160,17 +163,27 @@ function signalled(pid: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
-/** A loopback port that is free right now. */
+/**
+ * A loopback port that is free right now, below those that systems give to outgoing connections (from 32768 on, Linux;
+ * from 49152 on elsewhere): one of those may be taken by any connection before the server that it is for listens.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+  for (;;) {
+    const port = randomInt(FIRST_OWN_PORT, FIRST_EPHEMERAL_PORT);
+    if (await canListen(port)) return port;
+  }
+}
+
+/** Whether a server could listen there, on loopback. */
+export function canListen(port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE' || error.code === 'EACCES') resolve(false);
+      else reject(error);
+    });
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('a TCP server without a port');
-  return address.port;
 }
 
 /** The last lines of what was logged since `start`. */

@@ -42,6 +42,8 @@ export const job = z.looseObject({
   maxAttempts: z.number(),
   executor: z.string().nullable(),
   cancelRequestedAt: moment,
+  expiresAt: moment.optional(),
+  tags: z.array(z.string()).optional(),
   result: z.unknown(),
   error: jobError.nullable(),
   /** Only when one job is asked for by its id. */
@@ -111,6 +113,8 @@ export const jobEvent = z.looseObject({
 
 /** Something that was to be told cannot be told any more. */
 export const gap = z.looseObject({ detail: z.string() });
+const reason = z.looseObject({ reason: z.string(), sentence: z.string(), about: z.number().nullable() });
+export const why = reason.extend({ also: z.array(reason) });
 
 export const schedule = z.looseObject({
   name: z.string(),
@@ -189,6 +193,7 @@ export const queue = z.looseObject({
     concurrency: z.number().nullable(),
     concurrencyPerKey: z.number(),
     rateLimit: z.looseObject({ limit: z.number(), interval: z.number() }).nullable(),
+    drain: z.string(),
   }),
   counts: z.looseObject({
     scheduled: z.number(),
@@ -235,6 +240,7 @@ export type Job = z.infer<typeof job>;
 export type JobPage = z.infer<typeof jobPage>;
 export type BulkResult = z.infer<typeof bulkResult>;
 export type JobEvent = z.infer<typeof jobEvent>;
+export type Why = z.infer<typeof why>;
 export type JobOutput = z.infer<typeof jobOutput>;
 export type Schedule = z.infer<typeof schedule>;
 export type SchedulePage = z.infer<typeof schedulePage>;

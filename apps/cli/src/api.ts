@@ -15,6 +15,8 @@ export interface JobFilter {
   readonly state?: JobState | undefined;
   readonly type?: string | undefined;
   readonly queue?: string | undefined;
+  /** Several with commas between: jobs that have all of them. */
+  readonly tag?: string | undefined;
 }
 
 /** Each may name several, with commas between. */
@@ -35,7 +37,7 @@ export interface DeadLetterFilter {
 }
 
 /** What a queue may do; null is no limit. */
-export type QueueSettings = Pick<answers.Queue['settings'], 'concurrency' | 'concurrencyPerKey'> & {
+export type QueueSettings = Pick<answers.Queue['settings'], 'concurrency' | 'concurrencyPerKey' | 'drain'> & {
   readonly rateLimit: { readonly limit: number; readonly interval: number | string } | null;
 };
 
@@ -82,6 +84,11 @@ export class StoreApi {
 
   getJob(id: string): Promise<answers.Job> {
     return this.get(answers.job, jobPath(id));
+  }
+
+  /** What it waits for. */
+  why(id: string): Promise<answers.Why> {
+    return this.get(answers.why, `${jobPath(id)}/why`);
   }
 
   /** One page, of at most 200 jobs. */

@@ -3,7 +3,7 @@
  * refused before its first job is submitted; the store has the last word.
  */
 import { parseDuration } from '#common/domain/duration.js';
-import { MAX_ATTEMPTS, ON_LOST, PRIORITY } from '#common/domain/job.js';
+import { MAX_ATTEMPTS, MAX_TAG_LENGTH, MAX_TAGS, ON_LOST, PRIORITY } from '#common/domain/job.js';
 import { queueName } from '#common/config/names.js';
 import { z } from 'zod';
 
@@ -16,11 +16,11 @@ const isDuration = (value: unknown): boolean =>
 
 const duration = z.custom<number | string>(isDuration, { error: NOT_A_DURATION });
 
-/** A duration as a flag gives it, where milliseconds too come as text. */
-export const durationOfFlag = z
-  .string()
-  .transform((text) => (/^\d+$/.test(text) ? Number(text) : text))
-  .pipe(duration);
+/** A flag's value is text, that of milliseconds too. */
+const numberOrText = z.string().transform((text) => (/^\d+$/.test(text) ? Number(text) : text));
+
+/** A duration as a flag gives it. */
+export const durationOfFlag = numberOrText.pipe(duration);
 
 /** The same in milliseconds, for durations that the command line itself keeps. */
 export const durationMs = durationOfFlag.transform((value) =>
@@ -57,8 +57,23 @@ export const runAt = z.iso.datetime({
   offset: true,
   error: 'must be a time with its offset, such as 2030-01-31T09:00:00+01:00',
 });
+/** A point in time, or a duration. */
+export const expiry = z.custom<string | number>(
+  (value) => isDuration(value) || runAt.safeParse(value).success,
+  { error: 'must be a time with its offset, or milliseconds or a duration such as 30s, 5m, 2h or 1d' },
+);
+export const expiryOfFlag = numberOrText.pipe(expiry);
 export const priority = wholeNumberFrom(PRIORITY.most, PRIORITY.least);
 export const maxAttempts = wholeNumberFrom(MAX_ATTEMPTS.min, MAX_ATTEMPTS.max);
+
+const tag = nonEmpty.max(MAX_TAG_LENGTH, { error: `must be at most ${MAX_TAG_LENGTH} characters` });
+export const tags = z.array(tag).max(MAX_TAGS, { error: `must be at most ${MAX_TAGS} tags` });
+
+/** As a flag gives them. */
+export const tagsOfFlag = z
+  .string()
+  .transform((text) => text.split(','))
+  .pipe(tags);
 
 /** The settings that any job can have, beside what it does. */
 export const jobSettings = {
@@ -71,6 +86,8 @@ export const jobSettings = {
   timeout: duration.optional(),
   retry: retry.optional(),
   onLost: z.enum(ON_LOST).optional(),
+  expiresAt: expiry.optional(),
+  tags: tags.optional(),
   uniqueKey: name.optional(),
   concurrencyKey: name.optional(),
   fairnessKey: name.optional(),

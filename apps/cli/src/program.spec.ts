@@ -58,6 +58,7 @@ class ScriptedStore {
     if (id === undefined) return [200, this.page(url.searchParams)];
     const job = this.jobs[Number(id.slice(4)) - 1];
     if (job === undefined) return [404, { title: 'Not found', detail: `There is no job ${id}` }];
+    if (action === 'why') return [200, WHY];
     if (action === 'output') return [200, outputOf(job.body)];
     if (action === 'cancel') {
       if (job.states.length === 1) return [409, { title: 'Conflict', detail: 'The job has ended' }];
@@ -103,6 +104,13 @@ class ScriptedStore {
     };
   }
 }
+
+const WHY = {
+  reason: 'due-later',
+  sentence: 'It waits for its\u001b[2J time.',
+  about: 5,
+  also: [{ reason: 'no-executor', sentence: 'Nobody takes it.', about: null }],
+};
 
 function outputOf(body: Record<string, unknown>) {
   const stdout = `out of ${String(body['name'])}\nmore\n`;
@@ -165,9 +173,10 @@ async function jobsFile(...jobs: readonly unknown[]): Promise<string> {
 
 describe('triumvir submit', () => {
   it('submits a command with all its settings and prints nothing but the id', async () => {
-    const settings = '--name n --queue q --delay 500 --priority 0 --max-attempts 2 --timeout 1m30s'.split(
-      ' ',
-    );
+    const settings =
+      '--name n --queue q --delay 500 --priority 0 --max-attempts 2 --timeout 1m30s --expires 2h --tags a,b'.split(
+        ' ',
+      );
     const { exitCode, stdout, stderr } = await triumvir(['submit', 'echo hi', ...settings]);
     expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: 'job-1\n', stderr: '' });
     expect(store.submissions).toEqual([
@@ -180,6 +189,8 @@ describe('triumvir submit', () => {
         priority: 0,
         maxAttempts: 2,
         timeout: '1m30s',
+        expiresAt: '2h',
+        tags: ['a', 'b'],
       },
     ]);
   });
@@ -210,6 +221,7 @@ describe('triumvir submit', () => {
     [['submit', 'a', '--delay', '-5'], "argument '-5' is invalid"],
     [['submit', 'a', '--delay', '1s', '--run-at', '2030-01-31T09:00:00Z'], 'cannot be used with'],
     [['submit', 'a', '--run-at', 'tomorrow'], 'must be a time with its offset'],
+    [['submit', 'a', '--expires', 'never'], 'must be a time with its offset, or milliseconds'],
     [['submit', 'a', '--priority', '10'], 'must be a whole number from 0 to 9'],
     [['submit', 'a', '--priority', '1e0'], 'must be a whole number'],
     [['submit', '--type', 'print', '--payload', '{'], 'is not JSON'],
@@ -311,6 +323,18 @@ describe('triumvir wait', () => {
     const { exitCode, stderr } = await waiting;
     expect(exitCode).toBe(130);
     expect(stderr).toContain('jobs that were submitted go on');
+  });
+});
+
+describe('triumvir why', () => {
+  it('says what the job waits for, and what else is in its way, one sentence a line', async () => {
+    const id = store.add({ type: 'print' });
+    const { exitCode, stdout } = await triumvir(['why', id]);
+    expect({ exitCode, stdout }).toEqual({
+      exitCode: 0,
+      stdout: 'It waits for its time.\nAlso: Nobody takes it.\n',
+    });
+    expect(JSON.parse((await triumvir(['why', id, '-o', 'json'])).stdout)).toEqual(WHY);
   });
 });
 

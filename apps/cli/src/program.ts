@@ -20,6 +20,7 @@ import { addQueueCommand } from './commands/queue.js';
 import { addScheduleCommand } from './commands/schedule.js';
 import { addSubmitCommand } from './commands/submit.js';
 import { addWaitCommand } from './commands/wait.js';
+import { addWhyCommand } from './commands/why.js';
 import { addWorkflowCommand } from './commands/workflow.js';
 import type { CommandContext } from './context.js';
 import { describeError } from './describe-error.js';
@@ -34,6 +35,7 @@ const COMMANDS = [
   addLogsCommand,
   addWaitCommand,
   addEventsCommand,
+  addWhyCommand,
   addCancelCommand,
   addDlqCommand,
   addScheduleCommand,

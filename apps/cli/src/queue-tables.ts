@@ -5,7 +5,7 @@ import { formatDuration, oneLine } from './text.js';
 
 export function queuesTable(queues: readonly Queue[], style: TableStyle): string {
   return renderTable(
-    ['NAME', 'STATE', 'CONCURRENCY', 'PER KEY', 'RATE', 'SCHEDULED', 'QUEUED', 'RUNNING', 'DEAD'],
+    ['NAME', 'STATE', 'CONCURRENCY', 'PER KEY', 'RATE', 'DRAIN', 'SCHEDULED', 'QUEUED', 'RUNNING', 'DEAD'],
     queues.map((queue) => {
       const { name, state, settings, counts } = queue;
       const count = (jobs: number) => (jobs < queue.countedTo ? String(jobs) : `${queue.countedTo}+`);
@@ -15,6 +15,7 @@ export function queuesTable(queues: readonly Queue[], style: TableStyle): string
         settings.concurrency === null ? '-' : String(settings.concurrency),
         String(settings.concurrencyPerKey),
         rateOf(settings.rateLimit),
+        oneLine(settings.drain),
         count(counts.scheduled),
         count(counts.queued),
         count(counts.running),

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { Module, type DynamicModule, type OnApplicationBootstrap } from '@nestjs/common';
 import { CoordinationModule } from '#common/coordination/coordination.module.js';
+import { LeaderElection } from '#common/coordination/leader-election.js';
 import { Membership } from '#common/coordination/members.js';
 import { ZookeeperSession } from '#common/coordination/zookeeper-session.js';
 import { DatabaseModule } from '#common/database/database.module.js';
@@ -24,6 +25,7 @@ import type { ExecutorEnvironment } from './environment.js';
 import { HandlerRegistry } from './handlers/registry.js';
 import { Heartbeat } from './heartbeat.js';
 import { JobRunner } from './job-runner.js';
+import { LedQueues } from './led-queues.js';
 import { LiveOutput } from './live-output.js';
 import { QueueConsumer } from './queue-consumer.js';
 import { Reclaimer } from './reclaimer.js';
@@ -122,14 +124,18 @@ export class ExecutorModule implements OnApplicationBootstrap {
         },
         {
           provide: QueueConsumer,
-          inject: [DeliveryConsumer, JobRunner, Heartbeat, QueueRepository, HintListener],
+          inject: [DeliveryConsumer, JobRunner, Heartbeat, LeaderElection, QueueRepository, HintListener],
           useFactory: (
             consumer: DeliveryConsumer,
             runner: JobRunner,
             heartbeat: Heartbeat,
+            election: LeaderElection,
             queues: QueueRepository,
             hints: HintListener,
-          ) => new QueueConsumer(environment, consumer, runner, heartbeat, queues, hints, log),
+          ) => {
+            const led = new LedQueues(election, consumer, log);
+            return new QueueConsumer(environment, consumer, runner, heartbeat, led, queues, hints, log);
+          },
         },
         readinessChecks(
           (

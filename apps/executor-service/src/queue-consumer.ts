@@ -1,4 +1,7 @@
-/** Drains: connects the queues of BullMQ with the job runner, and ends politely. */
+/**
+ * Drains: connects the queues of BullMQ with the job runner, and ends politely. Shared queues it drains itself; in those with
+ * the drain policy `leader` it stands for election.
+ */
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { HintListener } from '#common/database/notifications.js';
 import { QueueRepository } from '#common/database/queue.repository.js';
@@ -9,6 +12,7 @@ import { repeat } from '#common/runtime/repeat.js';
 import type { ExecutorEnvironment } from './environment.js';
 import { Heartbeat } from './heartbeat.js';
 import { JobRunner } from './job-runner.js';
+import { LedQueues } from './led-queues.js';
 
 /** Queues are looked up this often even when no hint tells of a new one, in milliseconds. */
 const QUEUES_EVERY_MS = 1000;
@@ -22,6 +26,7 @@ export class QueueConsumer implements OnApplicationBootstrap, BeforeApplicationS
     private readonly consumer: DeliveryConsumer,
     private readonly runner: JobRunner,
     private readonly heartbeat: Heartbeat,
+    private readonly led: LedQueues,
     private readonly queues: QueueRepository,
     private readonly hints: HintListener,
     private readonly log: Logger,
@@ -32,10 +37,22 @@ export class QueueConsumer implements OnApplicationBootstrap, BeforeApplicationS
     const alarm = new Alarm();
     this.hints.on('queues', () => alarm.ring()).on('listening', () => alarm.ring());
     void repeat({ duty: 'find queues', signal: this.#stop.signal, log: this.log, alarm }, async () => {
-      const { EXECUTOR_QUEUES: chosen } = this.environment;
-      for (const queue of chosen.length > 0 ? chosen : await this.queues.names()) this.consumer.drain(queue);
+      await this.#lookAround();
       return QUEUES_EVERY_MS;
     });
+  }
+
+  async #lookAround(): Promise<void> {
+    const { EXECUTOR_QUEUES: chosen } = this.environment;
+    const policies = new Map((await this.queues.drainPolicies()).map(({ name, drain }) => [name, drain]));
+    const wanted = chosen.length > 0 ? chosen : [...policies.keys()];
+    const led = new Set(wanted.filter((queue) => policies.get(queue) === 'leader'));
+    // Who no longer stands for election may be draining still; it goes on where the queue is shared now.
+    for (const queue of this.led.keepOnly(led)) if (!wanted.includes(queue)) this.consumer.release(queue);
+    for (const queue of wanted) {
+      if (!led.has(queue)) this.consumer.drain(queue);
+      else if (this.led.stand(queue)) this.consumer.release(queue);
+    }
   }
 
   /**

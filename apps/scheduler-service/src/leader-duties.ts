@@ -1,6 +1,6 @@
 /**
  * All that a leader does, on one page: for the queues of its shard it feeds and sweeps, and the leader of the first
- * shard fires the schedules, keeps the workflows, prunes, and brings forgotten queues back, until its term ends.
+ * shard fires the schedules, keeps the workflows, expires, prunes, and brings forgotten queues back, until its term ends.
  */
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { LeaderElection, type Term } from '#common/coordination/leader-election.js';
@@ -12,8 +12,10 @@ import type { Logger } from '#common/logging/logger.js';
 import { DeliveryPublisher } from '#common/queue/delivery-publisher.js';
 import { Alarm } from '#common/runtime/alarm.js';
 import { repeat } from '#common/runtime/repeat.js';
+import { Expirer } from './expirer.js';
 import { Feeder } from './feeder.js';
 import { LimitedFeeder } from './limited-feeder.js';
+import { OrderedFeeder } from './ordered-feeder.js';
 import { Pruner } from './pruner.js';
 import { ScheduleFirer } from './schedule-firer.js';
 import { ShardQueues } from './shard-queues.js';
@@ -34,9 +36,11 @@ export class LeaderDuties implements OnApplicationBootstrap {
     private readonly allQueues: QueueRepository,
     private readonly feeder: Feeder,
     private readonly limitedFeeder: LimitedFeeder,
+    private readonly orderedFeeder: OrderedFeeder,
     private readonly firer: ScheduleFirer,
     private readonly keeper: WorkflowKeeper,
     private readonly sweeper: Sweeper,
+    private readonly expirer: Expirer,
     private readonly pruner: Pruner,
     private readonly publisher: DeliveryPublisher,
     private readonly hints: HintListener,
@@ -57,6 +61,7 @@ export class LeaderDuties implements OnApplicationBootstrap {
     const log = this.log.child({ shard: shard.number, epoch });
     const work = new Alarm();
     const limitedWork = new Alarm();
+    const orderedWork = new Alarm();
     const deletions = new Alarm();
     const suspicion = new Alarm();
     const schedules = new Alarm();
@@ -68,10 +73,12 @@ export class LeaderDuties implements OnApplicationBootstrap {
       work.ring();
       this.limitedFeeder.wake('work');
       limitedWork.ring();
+      orderedWork.ring();
     };
     const ringRoom = () => {
       this.limitedFeeder.wake('room');
       limitedWork.ring();
+      orderedWork.ring();
     };
     const ringSchedules = () => schedules.ring();
     const ringWorkflows = () => workflows.ring();
@@ -88,6 +95,7 @@ export class LeaderDuties implements OnApplicationBootstrap {
       this.limitedFeeder.lookBack();
       work.ring();
       limitedWork.ring();
+      orderedWork.ring();
     };
     const lookAnew = () => {
       this.queues.forget();
@@ -109,6 +117,9 @@ export class LeaderDuties implements OnApplicationBootstrap {
         repeat({ duty: 'feed limited queues', signal, log, alarm: limitedWork }, () =>
           this.limitedFeeder.feed(term, shard),
         ),
+        repeat({ duty: 'feed ordered queues', signal, log, alarm: orderedWork }, () =>
+          this.orderedFeeder.feed(term, shard),
+        ),
         repeat({ duty: 'sweep', signal, log, alarm: suspicion }, async () => {
           const swept = await this.sweeper.sweep(term, shard, suspicious);
           suspicious = false;
@@ -119,6 +130,7 @@ export class LeaderDuties implements OnApplicationBootstrap {
           ? [
               repeat({ duty: 'fire', signal, log, alarm: schedules }, () => this.firer.fire(term)),
               repeat({ duty: 'keep workflows', signal, log, alarm: workflows }, () => this.keeper.keep(term)),
+              repeat({ duty: 'expire', signal, log }, () => this.expirer.expire(term)),
               repeat({ duty: 'prune', signal, log }, () => this.pruner.prune(term)),
               repeat({ duty: 'restore queues', signal, log, alarm: deletions }, async () => {
                 const queues = await this.allQueues.restoreForgotten();

@@ -74,7 +74,13 @@ function setUp(
     waitingCount: async () => world.waiting ?? 0,
   } as unknown as DeliveryPublisher;
   const capacity = new Capacity({ living: async () => [executor] } as unknown as ExecutorRepository);
-  const queue = (name: string, limited: boolean) => ({ name, limited, paused: false, settled: true });
+  const queue = (name: string, limited: boolean) => ({
+    name,
+    limited,
+    paused: false,
+    settled: true,
+    drain: 'shared',
+  });
   const queues = new ShardQueues(
     {
       queuesOf: async () => ({

@@ -115,9 +115,10 @@ export class LimitedFeeder {
     const claims = await this.repository.claim(
       term,
       asked.map((queue) => {
-        const { fairnessAfter, keyAfter } = this.#of(queue).round;
-        const positions = this.#positions.of(queue);
-        return { queue, room: rooms.get(queue) ?? 0, positions, fairnessAfter, keyAfter };
+        const { round, fruitless } = this.#of(queue);
+        const { fairnessAfter, keyAfter } = round;
+        const [room, positions] = [rooms.get(queue) ?? 0, this.#positions.of(queue)];
+        return { queue, room, positions, fairnessAfter, keyAfter, many: fruitless > 0 };
       }),
     );
     if (claims === 'fenced') return claims;

@@ -16,11 +16,13 @@ import type { ServiceContext } from '#common/runtime/service.js';
 import { MetricsController } from '#common/telemetry/metrics.controller.js';
 import { Capacity } from './capacity.js';
 import type { SchedulerEnvironment } from './environment.js';
+import { Expirer } from './expirer.js';
 import { Feeder } from './feeder.js';
 import { HandOver } from './hand-over.js';
 import { HandedOver } from './handed-over.js';
 import { LeaderDuties } from './leader-duties.js';
 import { LimitedFeeder } from './limited-feeder.js';
+import { OrderedFeeder } from './ordered-feeder.js';
 import { Pruner } from './pruner.js';
 import { ScheduleFirer } from './schedule-firer.js';
 import { ShardQueues } from './shard-queues.js';
@@ -50,10 +52,12 @@ export class SchedulerModule implements OnApplicationBootstrap {
           [PrismaService, ZookeeperSession, DeliveryPublisher],
         ),
         Capacity,
+        Expirer,
         Feeder,
         HandOver,
         HandedOver,
         LimitedFeeder,
+        OrderedFeeder,
         ScheduleFirer,
         ShardQueues,
         Sweeper,
@@ -80,9 +84,11 @@ export class SchedulerModule implements OnApplicationBootstrap {
             QueueRepository,
             Feeder,
             LimitedFeeder,
+            OrderedFeeder,
             ScheduleFirer,
             WorkflowKeeper,
             Sweeper,
+            Expirer,
             Pruner,
             DeliveryPublisher,
             HintListener,
@@ -93,9 +99,11 @@ export class SchedulerModule implements OnApplicationBootstrap {
             allQueues: QueueRepository,
             feeder: Feeder,
             limitedFeeder: LimitedFeeder,
+            orderedFeeder: OrderedFeeder,
             firer: ScheduleFirer,
             keeper: WorkflowKeeper,
             sweeper: Sweeper,
+            expirer: Expirer,
             pruner: Pruner,
             publisher: DeliveryPublisher,
             hints: HintListener,
@@ -107,9 +115,11 @@ export class SchedulerModule implements OnApplicationBootstrap {
               allQueues,
               feeder,
               limitedFeeder,
+              orderedFeeder,
               firer,
               keeper,
               sweeper,
+              expirer,
               pruner,
               publisher,
               hints,

@@ -9,6 +9,8 @@ export interface KnownQueues {
   /** Queues without limits, and without jobs that have keys. */
   readonly plain: readonly string[];
   readonly limited: readonly string[];
+  /** Queues in strict order, which their elected executor drains. */
+  readonly ordered: readonly string[];
   /** Claims of plain queues name it: they change no row once the settings are others. */
   readonly settingsVersion: string;
 }
@@ -60,8 +62,9 @@ export class ShardQueues {
     const claimable = queues.filter(({ paused }) => !paused);
     const names = (wanted: readonly ShardQueue[]) => wanted.map(({ name }) => name);
     const known = {
-      plain: names(claimable.filter(({ limited }) => !limited)),
-      limited: names(claimable.filter(({ limited }) => limited)),
+      plain: names(claimable.filter(({ limited, drain }) => !limited && drain === 'shared')),
+      limited: names(claimable.filter(({ limited, drain }) => limited && drain === 'shared')),
+      ordered: names(claimable.filter(({ drain }) => drain === 'leader')),
       settingsVersion,
     };
     if (generation === this.#generation) this.#looks.set(shard.number, { known, at });

@@ -1,9 +1,10 @@
 /** Runs the store: the public face of Triumvir. */
 import 'reflect-metadata';
 import { runService } from '#common/runtime/service.js';
+import { taskError } from './compat/task-errors.js';
 import { storeEnvironment } from './environment.js';
 import { guardRoutes } from './access/access-guard.js';
-import { acceptBatches, BODY_LIMIT_BYTES } from './http/bodies.js';
+import { acceptBatches, acceptUndeclaredJson, BODY_LIMIT_BYTES } from './http/bodies.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { refuseForeignPages } from './http/foreign-pages.js';
 import { StoreModule } from './store.module.js';
@@ -18,6 +19,7 @@ await runService({
     refuseForeignPages(app, host);
     guardRoutes(app);
     acceptBatches(app);
+    acceptUndeclaredJson(app);
   },
-  errors: (log) => new ProblemFilter(log),
+  errors: (log) => new ProblemFilter(log, taskError),
 });

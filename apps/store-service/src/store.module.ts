@@ -18,6 +18,8 @@ import { AuditController } from './audit/audit.controller.js';
 import { AuditLog } from './audit/audit-log.js';
 import { ClusterController } from './cluster/cluster.controller.js';
 import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
+import { TaskMasterController } from './compat/taskmaster.controller.js';
+import { TaskQueueController } from './compat/task-queue.controller.js';
 import type { StoreEnvironment } from './environment.js';
 import { grpcProviders } from './grpc/grpc.providers.js';
 import { EventFeed } from './events/event-feed.js';
@@ -30,6 +32,8 @@ import { JobTypes } from './jobs/job-types.js';
 import { JobService } from './jobs/job.service.js';
 import { JobsController } from './jobs/jobs.controller.js';
 import { OutputController } from './jobs/output.controller.js';
+import { WhyController } from './jobs/why.controller.js';
+import { WhyService } from './jobs/why.service.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
 import { QueueService } from './queues/queue.service.js';
 import { QueuesController } from './queues/queues.controller.js';
@@ -65,6 +69,7 @@ export class StoreModule implements OnApplicationBootstrap {
         JobBatchController,
         JobsController,
         OutputController,
+        WhyController,
         SchedulesController,
         WorkflowsController,
         QueuesController,
@@ -72,6 +77,8 @@ export class StoreModule implements OnApplicationBootstrap {
         ClusterController,
         LeasesController,
         WorkerTypesController,
+        TaskMasterController,
+        TaskQueueController,
         KeysController,
         AuditController,
         HealthController,
@@ -86,6 +93,7 @@ export class StoreModule implements OnApplicationBootstrap {
         AuditLog,
         JobService,
         JobBatchService,
+        WhyService,
         ScheduleService,
         WorkflowService,
         QueueService,

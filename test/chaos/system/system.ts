@@ -138,7 +138,7 @@ export class System {
     // A copy, so that building the project meanwhile does not change what is being tested.
     const codeFolder = join(this.folder, 'code');
     mkdirSync(codeFolder, { recursive: true });
-    for (const name of ['dist', 'package.json', 'prisma']) {
+    for (const name of ['dist', 'package.json', 'prisma', 'proto']) {
       cpSync(join(ROOT, name), join(codeFolder, name), { recursive: true });
     }
     rmSync(join(codeFolder, 'node_modules'), { force: true });

@@ -139,6 +139,9 @@ export function newJob(changes: Partial<NewJob> = {}): NewJob {
     uniqueKey: null,
     concurrencyKey: null,
     fairnessKey: null,
+    expiresAt: null,
+    tags: [],
+    expiresInMs: null,
     createdBy: null,
     ...changes,
   };

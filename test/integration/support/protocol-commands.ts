@@ -216,6 +216,14 @@ export function passDeadline(pick: number): Step {
   );
 }
 
+export function passExpiry(job: number): Step {
+  return step(`passExpiry(${job})`, async (model, system) => {
+    const index = job % model.jobs.length;
+    model.job(index).expiryPassed = true;
+    await system.passExpiry(index);
+  });
+}
+
 export function makeDue(pick: number): Step {
   return step(
     `makeDue(${pick})`,
@@ -244,6 +252,8 @@ export async function driveToTheEnd(model: Model, system: System): Promise<void>
   // What waits in the queue may have been lost there.
   await take(sweep('leading', [...model.issued.keys()]));
   while (model.notDue.length > 0) await take(makeDue(0));
+  // The leader's statement ends them in all sequences of this database at once, so here a person does.
+  for (const index of model.expired) await take(cancel(index));
   await take(claim('leading', model.jobs.length));
   await take(start(0, [...model.issued.keys()]));
   while (model.held.length > 0) await take(finish(0, 'succeeded', false));
@@ -279,6 +289,7 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: executor.map(leave) },
   { weight: 5, arbitrary: pick.map(passDeadline) },
   { weight: 1, arbitrary: pick.map(cancel) },
+  { weight: 1, arbitrary: pick.map(passExpiry) },
 );
 
 function hasIssued({ issued }: Model): boolean {

@@ -31,6 +31,9 @@ export interface ModelJob extends JobPlan {
   /** The run that holds the job. */
   run: Run | undefined;
   deadlinePassed: boolean;
+  /** The time by which it should have started for the first time has passed. */
+  expiryPassed: boolean;
+  hasStarted: boolean;
   cancelRequested: boolean;
   /** Attempts that ended without ending the job. */
   readonly history: number[];
@@ -53,6 +56,11 @@ export type Leader = 'leading' | 'deposed';
 export type Lease = 'standing' | 'expired' | 'gone';
 
 const ENDED: readonly JobState[] = ['succeeded', 'dead', 'cancelled', 'expired'];
+
+/** Expiry is about the first start only. */
+function hasExpired({ expiryPassed, hasStarted }: ModelJob): boolean {
+  return expiryPassed && !hasStarted;
+}
 
 export class Model {
   readonly jobs: ModelJob[];
@@ -78,6 +86,8 @@ export class Model {
       dueAt: index,
       run: undefined,
       deadlinePassed: false,
+      expiryPassed: false,
+      hasStarted: false,
       cancelRequested: false,
       history: [],
     }));
@@ -102,8 +112,8 @@ export class Model {
   claim(leader: Leader, room: number): Issued[] | 'fenced' {
     if (leader === 'deposed') return 'fenced';
     const due = this.jobs
-      .map(({ state, priority, dueAt }, index) => ({ state, priority, dueAt, index }))
-      .filter(({ state, dueAt }) => state === 'scheduled' && dueAt !== undefined)
+      .map((job, index) => ({ ...job, index }))
+      .filter((job) => job.state === 'scheduled' && job.dueAt !== undefined && !hasExpired(job))
       .toSorted((a, b) => a.priority - b.priority || (a.dueAt ?? 0) - (b.dueAt ?? 0))
       .slice(0, room);
     return due.map(({ index }) => {
@@ -133,8 +143,10 @@ export class Model {
       const job = this.job(index);
       if (this.leases[executor] !== 'standing' || job.state !== 'queued' || job.delivery !== delivery)
         return 'stale';
+      if (hasExpired(job)) return 'stale';
       job.state = 'running';
       job.attempt += 1;
+      job.hasStarted = true;
       job.deadlinePassed = false;
       job.run = { job: index, executor, attempt: job.attempt };
       this.runs.push(job.run);
@@ -172,6 +184,14 @@ export class Model {
     return [...this.jobs.keys()].filter((index) => {
       const { state, dueAt } = this.job(index);
       return state === 'scheduled' && dueAt === undefined;
+    });
+  }
+
+  /** Jobs that nobody may start any more. */
+  get expired(): number[] {
+    return [...this.jobs.keys()].filter((index) => {
+      const job = this.job(index);
+      return !ENDED.includes(job.state) && hasExpired(job);
     });
   }
 

@@ -88,6 +88,10 @@ export class System {
     await this.store.turnClock('jobs', this.id(job), `deadline = now() - interval '1 s'`);
   }
 
+  async passExpiry(job: number): Promise<void> {
+    await this.store.turnClock('jobs', this.id(job), `expires_at = now() - interval '1 s'`);
+  }
+
   /** Makes a job due so many milliseconds after long ago, or in an hour. */
   async setDue(job: number, tick: number | undefined): Promise<void> {
     const set =

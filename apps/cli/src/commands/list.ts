@@ -29,14 +29,15 @@ export function addListCommand(program: Command, context: CommandContext): void 
     .addOption(new Option('--state <state>', 'only jobs in this state').choices(JOB_STATES))
     .option('--type <type>', 'only jobs of this type')
     .option('--queue <queue>', 'only jobs of this queue')
+    .option('--tag <tags>', 'only jobs with this tag, or with all of several with commas between')
     .addOption(
       new Option('--limit <number>', 'at most this many').argParser(checkedBy(limit)).default(DEFAULT_LIMIT),
     )
     .addOption(new Option('--all', 'every job').conflicts('limit'))
     .addOption(outputOption())
-    .action(async ({ state, type, queue, limit, all, output }: ListFlags) => {
+    .action(async ({ state, type, queue, tag, limit, all, output }: ListFlags) => {
       const most = all === true ? Number.POSITIVE_INFINITY : limit;
-      const pages = pagesOf(context.api(), { state, type, queue }, most);
+      const pages = pagesOf(context.api(), { state, type, queue, tag }, most);
       if (output === 'jsonl') await printAsTheyCome(context, pages);
       else await printAtOnce(context, pages, output);
     });

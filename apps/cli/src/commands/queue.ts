@@ -1,5 +1,11 @@
 /** `triumvir queue`: what queues may do, and how much is in them. */
-import { CONCURRENCY, RATE_LIMIT, UNLIMITED } from '#common/domain/queue.js';
+import {
+  CONCURRENCY,
+  DRAIN_POLICIES,
+  RATE_LIMIT,
+  UNLIMITED,
+  type DrainPolicy,
+} from '#common/domain/queue.js';
 import { Option, type Command } from 'commander';
 import { z } from 'zod';
 import type { Queue } from '../answers.js';
@@ -99,6 +105,11 @@ export function addQueueCommand(program: Command, context: CommandContext): void
         checkedOrNone(rate),
       ),
     )
+    .addOption(
+      new Option('--drain <policy>', 'by all executors, or by an elected one in strict order').choices(
+        DRAIN_POLICIES,
+      ),
+    )
     .addOption(outputOption())
     .action((name: string, flags: SetFlags) => set(context, name, flags));
 }
@@ -107,15 +118,16 @@ interface SetFlags extends OutputFlag {
   readonly concurrency?: number | 'none';
   readonly perKey?: number;
   readonly rate?: NonNullable<QueueSettings['rateLimit']> | 'none';
+  readonly drain?: DrainPolicy;
 }
 
 async function set(
   context: CommandContext,
   name: string,
-  { concurrency, perKey, rate: rateLimit, output }: SetFlags,
+  { concurrency, perKey, rate: rateLimit, drain, output }: SetFlags,
 ): Promise<void> {
-  if (concurrency === undefined && perKey === undefined && rateLimit === undefined)
-    throw new UsageError('give at least one of --concurrency, --per-key and --rate');
+  if ([concurrency, perKey, rateLimit, drain].every((flag) => flag === undefined))
+    throw new UsageError('give at least one of --concurrency, --per-key, --rate and --drain');
   const api = context.api();
   const current = await api.getQueue(name).catch((error: unknown) => {
     if (error instanceof RefusedError && error.status === 404) return undefined;
@@ -128,6 +140,7 @@ async function set(
     concurrency: orBefore(concurrency, before.concurrency),
     concurrencyPerKey: perKey ?? before.concurrencyPerKey,
     rateLimit: orBefore(rateLimit, before.rateLimit),
+    drain: drain ?? before.drain,
   };
   print(context, output, await api.applyQueue(name, settings, current?.version));
 }

@@ -9,11 +9,13 @@ import { parseJobsFile, titleOf } from '../jobs-file.js';
 import {
   commandJob,
   durationOfFlag,
+  expiryOfFlag,
   maxAttempts,
   name,
   priority,
   queue,
   runAt,
+  tagsOfFlag,
   type NewJob,
 } from '../new-job.js';
 import { outputOption, printRecord, printRecords, type OutputFormat } from '../output.js';
@@ -22,7 +24,8 @@ import { RefusedError } from '../store-errors.js';
 import { idsTable } from '../tables.js';
 import { waitForJobs } from '../wait-for-jobs.js';
 
-interface SubmitFlags extends Omit<NewJob, 'type' | 'retry'> {
+interface SubmitFlags extends Omit<NewJob, 'type' | 'retry' | 'expiresAt'> {
+  readonly expires?: string | number;
   readonly type?: string;
   readonly file?: string;
   readonly wait?: true;
@@ -43,6 +46,9 @@ export function addSubmitCommand(program: Command, context: CommandContext): voi
     .addOption(ofOneJob('--name <name>', 'label for people').argParser(checkedBy(name)))
     .addOption(ofOneJob('--queue <queue>', 'queue that it goes through').argParser(checkedBy(queue)))
     .addOption(
+      ofOneJob('--tags <tags>', 'words to find it by, with commas between').argParser(checkedBy(tagsOfFlag)),
+    )
+    .addOption(
       ofOneJob('--run-at <time>', 'not before this time: ISO 8601 with offset')
         .argParser(checkedBy(runAt))
         .conflicts(['file', 'delay']),
@@ -51,6 +57,12 @@ export function addSubmitCommand(program: Command, context: CommandContext): voi
       ofOneJob('--delay <duration>', 'not before this has passed: 500ms, 30s, 5m, 2h, 1d').argParser(
         checkedBy(durationOfFlag),
       ),
+    )
+    .addOption(
+      ofOneJob(
+        '--expires <when>',
+        'never start it after this: a time, or a duration from when it is due',
+      ).argParser(checkedBy(expiryOfFlag)),
     )
     .addOption(
       ofOneJob('--priority <0-9>', '0 goes first; 5 unless set').argParser(
@@ -86,7 +98,8 @@ export function addSubmitCommand(program: Command, context: CommandContext): voi
 }
 
 function jobOf(command: string | undefined, flags: SubmitFlags): NewJob {
-  const { type, payload, file: _file, wait: _wait, output: _output, ...settings } = flags;
+  const { type, payload, expires, file: _file, wait: _wait, output: _output, ...given } = flags;
+  const settings = { ...given, ...(expires === undefined ? {} : { expiresAt: expires }) };
   if (command !== undefined) {
     if (type !== undefined || payload !== undefined) {
       throw new UsageError('give either a command, or --type with its --payload, not both');

@@ -22,6 +22,8 @@ export interface ShellCommand {
   readonly name?: string;
   /** When it is due; now unless given. */
   readonly runAt?: string;
+  /** Further environment variables. */
+  readonly env?: Readonly<Record<string, string>>;
   /** An id of the client's own; empty is none. Like an idempotency key, it makes a repetition harmless. */
   readonly ownId?: string;
   readonly idempotencyKey?: string | undefined;
@@ -41,13 +43,13 @@ export class ShellCommands {
    */
   async submit(
     system: string,
-    { command, name = '', runAt, ownId = '', idempotencyKey }: ShellCommand,
+    { command, name = '', runAt, env, ownId = '', idempotencyKey }: ShellCommand,
     fields: FieldNames,
     caller: Caller,
   ): Promise<{ job: Job; id: string }> {
     const body = {
       type: 'command',
-      payload: { command },
+      payload: { command, ...(env === undefined ? {} : { env }) },
       ...(name === '' ? {} : { name }),
       ...(runAt === undefined ? {} : { runAt }),
       maxAttempts: MAX_RETRIES + 1,
@@ -93,12 +95,14 @@ function keyOf(system: string, ownId: string): string {
   return `${system}:${createHash('sha256').update(ownId).digest('base64url')}`;
 }
 
-function inTheirWords({ kind, detail, errors }: Problem, fields: FieldNames, ownId: string): Problem {
+function inTheirWords(problem: Problem, fields: FieldNames, ownId: string): Problem {
+  const { kind, errors } = problem;
   if (ownId !== '' && errors.some(({ field }) => field === 'Idempotency-Key')) {
     const message = 'stands for another command already';
     return new Problem('conflict', `id: ${message}`, [{ field: 'id', message }]);
   }
-  if (errors.length === 0) return new Problem(kind, detail);
+  // What is not about the fields keeps its sentence and its headers.
+  if (errors.length === 0 || (kind !== 'bad-request' && kind !== 'validation-failed')) return problem;
   return invalid(
     kind,
     errors.map(({ field, ...rest }) => ({ ...rest, field: fields[field] ?? field })),

@@ -1,4 +1,5 @@
 /** The gRPC server of the store: which services it offers, where it listens, and how it stops. */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
@@ -34,6 +35,13 @@ const CHANNEL_OPTIONS = {
   'grpc.max_connection_idle_ms': 10 * 60_000,
 };
 
+/**
+ * How often, and with which pause in milliseconds, a port is tried that is taken: the usual one, 50051, is among those
+ * that systems give to outgoing connections, so that somebody else's connection may hold it for a moment.
+ */
+const BIND_TRIES = 8;
+const BIND_PAUSE_MS = 250;
+
 export class GrpcServer implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #stopping = new AbortController();
   readonly #server: Server;
@@ -57,12 +65,18 @@ export class GrpcServer implements OnApplicationBootstrap, BeforeApplicationShut
   async onApplicationBootstrap(): Promise<void> {
     const { host, port, log } = this.options;
     const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-    const bound = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, boundPort) => {
-        if (error === null) resolve(boundPort);
-        else reject(cannotListen(address, error));
+    const bind = () =>
+      new Promise<number | Error>((resolve) => {
+        this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, boundPort) =>
+          resolve(error ?? boundPort),
+        );
       });
-    });
+    let bound = await bind();
+    for (let tries = 1; bound instanceof Error && tries < BIND_TRIES; tries += 1) {
+      await pause(BIND_PAUSE_MS);
+      bound = await bind();
+    }
+    if (bound instanceof Error) throw cannotListen(address, bound);
     log.info('gRPC started', { host, port: bound });
   }
 

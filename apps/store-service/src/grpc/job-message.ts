@@ -41,6 +41,8 @@ export function jobMessage(job: Job): object {
     waitsFor: job.waitsFor ?? undefined,
     concurrencyKey: job.concurrencyKey ?? '',
     fairnessKey: job.fairnessKey ?? '',
+    expiresAt: timestamp(job.expiresAt),
+    tags: job.tags ?? [],
     omitted,
   };
 }

@@ -46,6 +46,8 @@ const job: Job = {
   worker: null,
   concurrencyKey: null,
   fairnessKey: null,
+  expiresAt: null,
+  tags: [],
   createdBy: null,
 };
 

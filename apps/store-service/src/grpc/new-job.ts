@@ -19,6 +19,8 @@ export interface NewJobMessage {
   readonly uniquePolicy?: string | number;
   readonly concurrencyKey?: string;
   readonly fairnessKey?: string;
+  readonly expiresAt?: SecondsMessage;
+  readonly tags?: readonly string[];
 }
 
 export interface RetryMessage {
@@ -41,6 +43,8 @@ export function bodyOf({
   runAt,
   delay,
   uniquePolicy,
+  expiresAt,
+  tags = [],
   ...same
 }: NewJobMessage) {
   return present({
@@ -52,6 +56,8 @@ export function bodyOf({
     runAt: runAt && isoOf(runAt),
     delay: delay && millisecondsOf(delay),
     uniquePolicy: wordOf(uniquePolicy, 'UNIQUE_POLICY_'),
+    expiresAt: expiresAt && isoOf(expiresAt),
+    tags: tags.length > 0 ? tags : undefined,
   });
 }
 

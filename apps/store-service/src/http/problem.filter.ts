@@ -11,7 +11,11 @@ const RETRY_AFTER_S = 1;
 
 @Catch()
 export class ProblemFilter implements ErrorAnswers {
-  constructor(private readonly log: Logger) {}
+  /** @param otherwise bodies of errors for clients that expect another form than ours; undefined is ours */
+  constructor(
+    private readonly log: Logger,
+    private readonly otherwise: (problem: Problem, path: string) => object | undefined = () => undefined,
+  ) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
@@ -27,10 +31,11 @@ export class ProblemFilter implements ErrorAnswers {
     }
     if (problem.kind === 'unavailable') void reply.header('retry-after', RETRY_AFTER_S);
     for (const [name, value] of Object.entries(problem.headers)) void reply.header(name, value);
+    const other = this.otherwise(problem, request.url.split('?')[0] ?? '');
     void reply
       .status(problem.status)
-      .header('content-type', 'application/problem+json; charset=utf-8')
-      .send(JSON.stringify(problem.toDocument(request.url)));
+      .header('content-type', `application/${other === undefined ? 'problem+json' : 'json'}; charset=utf-8`)
+      .send(JSON.stringify(other ?? problem.toDocument(request.url)));
   }
 }
 

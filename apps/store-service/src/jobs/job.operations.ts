@@ -25,6 +25,8 @@ export const EXAMPLE_JOB = {
   executor: null,
   worker: null,
   cancelRequestedAt: null,
+  expiresAt: null,
+  tags: ['reports'],
   onLost: 'retry',
   concurrencyKey: null,
   fairnessKey: null,
@@ -58,7 +60,7 @@ export const submitJob = {
     'Answers once the job is durable: whatever dies afterwards, it will run. With an Idempotency-Key the request can be sent again when its answer was lost.',
   headers: { 'Idempotency-Key': idempotencyKeySchema },
   example: {
-    body: { type: 'command', payload: { command: 'echo hello' }, name: 'nightly report' },
+    body: { type: 'command', payload: { command: 'echo hello' }, name: 'nightly report', tags: ['reports'] },
     headers: { 'Idempotency-Key': 'report-2030-01-31' },
   },
   answers: {

@@ -26,6 +26,8 @@ function job(changes: Partial<Job> = {}): Job {
     uniqueKey: null,
     concurrencyKey: null,
     fairnessKey: null,
+    expiresAt: null,
+    tags: [],
     createdBy: null,
     createdAt: at(0),
     queuedAt: null,

@@ -42,6 +42,18 @@ test('durations come as milliseconds or as text, times with any offset', () => {
   ).toEqual({ strategy: 'list', delaysMs: [1000, 2] });
 });
 
+test('an expiry is a time or a duration', () => {
+  const expiresAt = (value: unknown) => createJobSchema.parse({ type: 'a', expiresAt: value }).expiresAt;
+  expect(expiresAt('2030-01-31T09:00:00+01:00')).toEqual(new Date('2030-01-31T08:00:00Z'));
+  expect(expiresAt('10m')).toBe(600_000);
+  expect(expiresAt(1500)).toBe(1500);
+});
+
+test('a tag that is given twice counts once', () => {
+  expect(createJobSchema.parse({ type: 'a', tags: ['x', 'y', 'x'] }).tags).toEqual(['x', 'y']);
+  expect(listJobsSchema.parse({ tag: 'x,y' }).tag).toEqual(['x', 'y']);
+});
+
 test('null stands for "not given" where a field may be left out', () => {
   expect(fieldsAt(createJobSchema, { type: 'print', name: null, runAt: null, retry: null })).toEqual([]);
 });
@@ -81,6 +93,18 @@ test.each([
   ['a delay without end', { type: 'a', delay: `${'9'.repeat(400)}d` }, 'delay'],
   ['a delay of null', { type: 'a', delay: null }, 'delay'],
   ['both delay and runAt', { type: 'a', delay: 1, runAt: '2030-01-01T00:00:00Z' }, 'delay'],
+  ['an expiry in words', { type: 'a', expiresAt: 'soon' }, 'expiresAt'],
+  ['an expiry at once', { type: 'a', expiresAt: 0 }, 'expiresAt'],
+  [
+    'an expiry before it is due',
+    { type: 'a', runAt: '2030-01-01T00:00:00Z', expiresAt: '2030-01-01T00:00:00Z' },
+    'expiresAt',
+  ],
+  ['a tag that is no text', { type: 'a', tags: ['x', 1] }, 'tags.1'],
+  ['an empty tag', { type: 'a', tags: [''] }, 'tags.0'],
+  ['a comma in a tag', { type: 'a', tags: ['x,y'] }, 'tags.0'],
+  ['a tag of 65 characters', { type: 'a', tags: ['t'.repeat(65)] }, 'tags.0'],
+  ['17 tags', { type: 'a', tags: Array.from({ length: 17 }, String) }, 'tags'],
   ['a negative priority', { type: 'a', priority: -1 }, 'priority'],
   ['a priority of 10', { type: 'a', priority: 10 }, 'priority'],
   ['half a priority', { type: 'a', priority: 4.5 }, 'priority'],

@@ -6,6 +6,8 @@ import {
   DEFAULT_QUEUE,
   JOB_STATES,
   MAX_ATTEMPTS,
+  MAX_TAG_LENGTH,
+  MAX_TAGS,
   ON_LOST,
   PRIORITY,
   TIMEOUT_MS,
@@ -37,6 +39,30 @@ export function duration(minMs: number, maxMs: number) {
     },
   );
 }
+
+/** A point in time, or so long after the job is due. */
+export const expiry = shownAs(
+  z.unknown().transform((value, context): Date | number => {
+    const at = moment.safeParse(value);
+    if (at.success) return at.data;
+    const after = duration(1, TEN_YEARS_MS).safeParse(value);
+    if (after.success) return after.data;
+    context.issues.push({
+      code: 'custom',
+      message:
+        'must be an ISO 8601 time with offset, such as 2030-01-31T09:00:00+01:00, or a duration such as "30s", "5m" or "2h", from 1 ms to 10 years',
+      input: value,
+    });
+    return z.NEVER;
+  }),
+  {
+    anyOf: [
+      { type: 'string', format: 'date-time' },
+      { type: 'integer', minimum: 1, maximum: TEN_YEARS_MS },
+      { type: 'string', pattern: DURATION.source },
+    ],
+  },
+);
 
 const wait = duration(0, MAX_RETRY_DELAY_MS);
 
@@ -79,6 +105,9 @@ export const retrySchema = z
     description: 'When a job is tried again after a failure. Waits are durations.',
   });
 
+/** Commas stand between tags where several are one text. */
+const tag = storableText(MAX_TAG_LENGTH).refine((text) => !text.includes(','), 'must not contain commas');
+
 /** What every job can be given, however it comes to be. */
 export const jobSettings = {
   type: jobType.describe('Which handler runs it, such as command.'),
@@ -106,6 +135,14 @@ export const jobSettings = {
     .enum(ON_LOST)
     .default('retry')
     .describe('When the executor dies under it: try again, fail, or hold it for a person.'),
+  tags: z
+    .array(tag)
+    .max(MAX_TAGS)
+    .transform((tags) => [...new Set(tags)])
+    .nullish()
+    .describe(
+      `Words to find it by, up to ${MAX_TAGS} of up to ${MAX_TAG_LENGTH} characters, without commas.`,
+    ),
   retry: retrySchema.nullish().describe('When it is tried again after a failure.'),
   concurrencyKey: storableText(200)
     .nullish()
@@ -118,13 +155,25 @@ export const jobSettings = {
 };
 
 /** The jobs of a schedule: when they are due, and how many there may be at once, is the schedule's to say. */
-export const jobTemplateSchema = z.strictObject(jobSettings).meta({ id: 'JobTemplate' });
+export const jobTemplateSchema = z
+  .strictObject({
+    ...jobSettings,
+    expiresAt: duration(1, TEN_YEARS_MS)
+      .nullish()
+      .describe('A job that has not started so long after it is due never starts: it becomes expired.'),
+  })
+  .meta({ id: 'JobTemplate' });
 
 export const dueTime = {
   runAt: moment.nullish().describe('When it is due. A past time is due at once.'),
   delay: duration(0, TEN_YEARS_MS)
     .optional()
     .describe('How long after submission it is due, instead of runAt.'),
+  expiresAt: expiry
+    .nullish()
+    .describe(
+      'A job that has not started by then never starts: it becomes expired. A time, or a duration from when it is due (or submitted, if that is later). Retries of a job that has started are not affected.',
+    ),
 };
 
 /** What a schema with these two is refined by. */
@@ -132,6 +181,13 @@ export const neverBothDueTimes = [
   ({ runAt, delay }: { runAt?: Date | null | undefined; delay?: number | undefined }) =>
     runAt == null || delay === undefined,
   { path: ['delay'], message: 'cannot be given together with runAt' },
+] as const satisfies [unknown, { path: string[]; message: string }];
+
+/** And by this. */
+export const expiresAfterDue = [
+  ({ runAt, expiresAt }: { runAt?: Date | null | undefined; expiresAt?: Date | number | null | undefined }) =>
+    runAt == null || !(expiresAt instanceof Date) || expiresAt > runAt,
+  { path: ['expiresAt'], message: 'must be after runAt, or the job could never start' },
 ] as const satisfies [unknown, { path: string[]; message: string }];
 
 export const createJobSchema = z
@@ -149,6 +205,7 @@ export const createJobSchema = z
     message: 'says nothing without uniqueKey',
   })
   .refine(...neverBothDueTimes)
+  .refine(...expiresAfterDue)
   .meta({
     id: 'NewJob',
     description: 'A job to be submitted. Only its type is needed, and what that type asks for.',
@@ -186,6 +243,15 @@ export const listJobsSchema = z.strictObject({
   state: jobStatesInQuery,
   type: jobType.optional().describe('Only jobs of this type.'),
   queue: queueName.optional().describe('Only jobs of this queue.'),
+  tag: shownAs(
+    z
+      .string()
+      .transform((text) => text.split(','))
+      .pipe(z.array(tag).max(MAX_TAGS)),
+    { type: 'array', items: { type: 'string', minLength: 1, maxLength: MAX_TAG_LENGTH }, maxItems: MAX_TAGS },
+  )
+    .optional()
+    .describe('Only jobs with this tag, or with all of several with commas between.'),
   limit: pageLimit,
   cursor,
 });

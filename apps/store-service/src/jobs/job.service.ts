@@ -154,12 +154,17 @@ export class JobService {
     return { job, earlier, progress, parents };
   }
 
+  /** How many there are: exact as far as counting is cheap, beyond that an estimate. */
+  total(): Promise<number> {
+    return this.jobs.total();
+  }
+
   /** One page, newest first, and the id to go on from when there is more. */
   async list(
-    { state, type, queue, limit, cursor }: ListJobs,
+    { state, type, queue, tag, limit, cursor }: ListJobs,
     { queuePatterns }: Caller,
   ): Promise<{ jobs: ListedJob[]; nextId: string | undefined }> {
-    const filter = { states: state, type, queue, queuePatterns, before: cursor };
+    const filter = { states: state, type, queue, tags: tag, queuePatterns, before: cursor };
     // One more than asked for tells whether there is a next page.
     const jobs = await this.jobs.list(filter, limit + 1);
     const page = jobs.slice(0, limit);
@@ -280,6 +285,9 @@ export function newJob(request: CreateJob, caller: Caller): NewJob {
     uniqueKey: request.uniqueKey ?? null,
     concurrencyKey: request.concurrencyKey ?? null,
     fairnessKey: request.fairnessKey ?? null,
+    tags: request.tags ?? [],
+    expiresAt: request.expiresAt instanceof Date ? request.expiresAt : null,
+    expiresInMs: typeof request.expiresAt === 'number' ? request.expiresAt : null,
     createdBy: caller.keyId,
   };
 }

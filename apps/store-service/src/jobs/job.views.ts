@@ -50,6 +50,7 @@ export const jobSettingsView = {
   maxAttempts: wholeNumber.describe('How often it is tried before it is dead.'),
   timeout: wholeNumber.describe('How long one attempt may run, in milliseconds.'),
   retry: retryView.nullable().describe('As it was given; null is the default: exponential from 1 s to 1 h.'),
+  tags: z.array(z.string()).describe('Words to find it by.'),
   onLost: z.enum(ON_LOST).describe('What happens when the executor dies under it.'),
   concurrencyKey: z
     .string()
@@ -80,6 +81,7 @@ const job = z.object({
     .nullable()
     .describe('What the worker outside that leased it last calls itself; null when executors run it.'),
   cancelRequestedAt: time.nullable().describe('When somebody asked for its end while it ran.'),
+  expiresAt: time.nullable().describe('When it becomes expired, unless it has started before.'),
   uniqueKey: z.string().nullable().describe('At most one unfinished job has this key.'),
   workflowId: z.uuid().nullable().describe('The workflow it belongs to.'),
   waitsFor: wholeNumber

@@ -8,6 +8,7 @@ export const TAGS = {
   'Dead letters': 'Jobs whose attempts are used up: look through them, drive them again, delete them.',
   Workers: 'Programs in any language that run jobs: lease them, keep them alive, say what became of them.',
   Cluster: 'Who is there, who leads, and what the executors do.',
+  'Other systems': 'The HTTP interfaces of two other schedulers, for clients that were written for them.',
   Access: 'API keys, and who changed what.',
   Service: 'For orchestrators, monitoring and people who read this.',
 } as const;

@@ -11,6 +11,7 @@ const EXAMPLE = {
     concurrency: 20,
     concurrencyPerKey: 1,
     rateLimit: { limit: 600, interval: 60_000 },
+    drain: 'shared',
   },
   counts: { scheduled: 1250, queued: 3, running: 17, dead: 0 },
   countedTo: 10_000,

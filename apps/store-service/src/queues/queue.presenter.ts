@@ -15,6 +15,7 @@ export function presentQueue(queue: Queue, counts: JobCounts): QueueView {
         queue.rateLimit === null
           ? null
           : { limit: queue.rateLimit.limit, interval: queue.rateLimit.intervalMs },
+      drain: queue.drain,
     },
     counts: { scheduled, queued, running, dead },
     countedTo: COUNTED,

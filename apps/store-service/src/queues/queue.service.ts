@@ -37,6 +37,12 @@ export class QueueService implements OnApplicationBootstrap {
     return queue;
   }
 
+  /** How many of its jobs wait for their time or for an executor; each of the two is counted as far as counting is cheap. */
+  async waiting(name: string): Promise<number> {
+    const { scheduled = 0, queued = 0 } = (await this.queues.counts([name]))(name);
+    return scheduled + queued;
+  }
+
   async present(queue: Queue): Promise<QueueView> {
     const [view] = await this.#presentAll([queue]);
     return view as QueueView;
@@ -107,8 +113,8 @@ export class QueueService implements OnApplicationBootstrap {
   }
 }
 
-function settingsOf({ concurrency, concurrencyPerKey, rateLimit }: Queue): QueueSettings {
-  return { concurrency, concurrencyPerKey, rateLimit };
+function settingsOf({ concurrency, concurrencyPerKey, rateLimit, drain }: Queue): QueueSettings {
+  return { concurrency, concurrencyPerKey, rateLimit, drain };
 }
 
 function changed(name: string): Problem {

@@ -1,5 +1,6 @@
 /** Queues as the API shows them. Each description is part of the API's documentation. */
 import { z } from 'zod';
+import { DRAIN_POLICIES } from '#common/domain/queue.js';
 import { time, wholeNumber } from '../http/answer-fields.js';
 import type { View } from '../http/operation.js';
 
@@ -13,6 +14,9 @@ const queueSettingsView = z
       .object({ limit: wholeNumber, interval: wholeNumber.describe('Milliseconds.') })
       .nullable()
       .describe('Most jobs handed over in any interval, evenly spaced; null is no limit.'),
+    drain: z
+      .enum(DRAIN_POLICIES)
+      .describe('By whom: `shared` by all executors, or `leader`, in strict order.'),
   })
   .meta({ id: 'QueueSettingsView', description: 'What the queue may do. It can be sent back as it is.' });
 

@@ -41,6 +41,8 @@ const EXAMPLE = {
       maxAttempts: 4,
       timeout: 3_600_000,
       retry: null,
+      tags: [],
+      expiresAt: null,
       onLost: 'retry',
       concurrencyKey: null,
       fairnessKey: null,

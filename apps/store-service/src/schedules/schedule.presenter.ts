@@ -49,6 +49,8 @@ export function presentDefinition(definition: ScheduleDefinition): DefinitionVie
       onLost: job.onLost,
       concurrencyKey: job.concurrencyKey,
       fairnessKey: job.fairnessKey,
+      expiresAt: job.expiresInMs ?? null,
+      tags: job.tags ?? [],
     },
   };
 }

@@ -196,5 +196,7 @@ function toTemplate(job: z.output<typeof jobTemplateSchema>): JobTemplate {
     onLost: job.onLost,
     concurrencyKey: job.concurrencyKey ?? null,
     fairnessKey: job.fairnessKey ?? null,
+    ...(job.expiresAt == null ? {} : { expiresInMs: job.expiresAt }),
+    ...(job.tags == null || job.tags.length === 0 ? {} : { tags: job.tags }),
   };
 }

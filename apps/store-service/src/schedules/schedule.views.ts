@@ -22,7 +22,12 @@ const definitionView = z
     missedRuns: z.enum(MISSED_RUN_POLICIES),
     grace: wholeNumber.describe('Milliseconds.'),
     overlap: z.enum(OVERLAP_POLICIES),
-    job: z.object(jobSettingsView),
+    job: z.object({
+      ...jobSettingsView,
+      expiresAt: wholeNumber
+        .nullable()
+        .describe('How long after it is due a job expires that has not started, in milliseconds.'),
+    }),
   })
   .meta({
     id: 'ScheduleDefinitionView',

@@ -2,6 +2,7 @@
 import { Body, Controller, HttpCode, Param, Post, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Requires } from '#common/access/requires.js';
+import { AccessService } from '../access/access.service.js';
 import { CalledBy } from '../access/called-by.js';
 import { Caller } from '../access/caller.js';
 import { clientGone } from '../http/client-gone.js';
@@ -47,6 +48,7 @@ export class LeasesController {
     private readonly service: LeaseService,
     private readonly batches: LeaseBatchService,
     private readonly types: WorkerTypes,
+    private readonly access: AccessService,
   ) {}
 
   /** Leases due jobs, most urgent first; waits for the first one as long as asked. None when the time is up. */
@@ -59,10 +61,14 @@ export class LeasesController {
     @CalledBy() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<LeasesView> {
-    const gone = clientGone(reply);
     requireQueues(request, caller);
     await this.types.checkLeasable(request.types);
-    const leases = await this.desk.take(request, gone);
+    // Whoever waits with a key that ends meanwhile gets nothing.
+    const ended = new AbortController();
+    const forget = this.access.whenEnded(caller, () => ended.abort());
+    const leases = await this.desk
+      .take(request, AbortSignal.any([clientGone(reply), ended.signal]))
+      .finally(forget);
     return {
       leases: leases.map(({ token, job }) => ({
         leaseToken: token,

@@ -7,7 +7,13 @@ import {
   WORKFLOW_SIZE,
 } from '#common/domain/workflow.js';
 import { cursor, flagInQuery, pageLimit, storableText } from '../http/fields.js';
-import { dueTime, jobSettings, jobStatesInQuery, neverBothDueTimes } from '../jobs/job.schemas.js';
+import {
+  dueTime,
+  expiresAfterDue,
+  jobSettings,
+  jobStatesInQuery,
+  neverBothDueTimes,
+} from '../jobs/job.schemas.js';
 
 const onDependencyFailure = z.enum(ON_DEPENDENCY_FAILURE);
 const jobName = storableText(200);
@@ -34,6 +40,7 @@ export const workflowJobSchema = z
       .describe('What becomes of it when one of them ends without success. Default: as the workflow says.'),
   })
   .refine(...neverBothDueTimes)
+  .refine(...expiresAfterDue)
   .meta({ id: 'NewWorkflowJob', description: 'A job of a workflow: as any other, and what it waits for.' });
 export type WorkflowJob = z.output<typeof workflowJobSchema>;
 

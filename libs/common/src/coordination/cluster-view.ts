@@ -50,6 +50,15 @@ export class ClusterView {
     };
   }
 
+  /**
+   * The elections right below a node, such as `scheduler`, with who stands for them.
+   * @throws ZookeeperError when ZooKeeper cannot be asked.
+   */
+  async elections(parent: string): Promise<ElectionView[]> {
+    const names = await this.#children(`${this.context.root}/${parent}`);
+    return Promise.all(names.map((name) => this.#election(`${parent}/${name}`)));
+  }
+
   async #members(kind: MemberKind): Promise<MemberContent[]> {
     const { root } = this.context;
     const ids = (await this.#children(membersPath(root, kind))).sort();

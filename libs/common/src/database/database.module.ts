@@ -7,6 +7,7 @@ import { ApiKeyRepository } from './api-key.repository.js';
 import { AuditRepository } from './audit.repository.js';
 import { DeadLetterRepository } from './dead-letter.repository.js';
 import { ExecutorRepository } from './executor.repository.js';
+import { ExpiryRepository } from './expiry.repository.js';
 import { FeedRepository } from './feed.repository.js';
 import { FiringRepository } from './firing.repository.js';
 import { LiveOutputRepository } from './live-output.repository.js';
@@ -17,6 +18,7 @@ import { LeaderEpochs } from './leader-epochs.js';
 import { LeaseRepository } from './lease.repository.js';
 import { LimitedFeedRepository } from './limited-feed.repository.js';
 import { HintListener, Notifier } from './notifications.js';
+import { OrderedFeedRepository } from './ordered-feed.repository.js';
 import { ParentRepository } from './parent.repository.js';
 import { PrismaService } from './prisma.service.js';
 import { ProgressRepository } from './progress.repository.js';
@@ -24,6 +26,7 @@ import { PruneRepository } from './prune.repository.js';
 import { QueueRepository } from './queue.repository.js';
 import { RunRepository } from './run.repository.js';
 import { ScheduleRepository } from './schedule.repository.js';
+import { WhyRepository } from './why.repository.js';
 import { WorkflowRepository } from './workflow.repository.js';
 import { WorkflowUpkeepRepository } from './workflow-upkeep.repository.js';
 
@@ -32,6 +35,7 @@ const REPOSITORIES = [
   AuditRepository,
   DeadLetterRepository,
   ExecutorRepository,
+  ExpiryRepository,
   FeedRepository,
   FiringRepository,
   JobRepository,
@@ -42,12 +46,14 @@ const REPOSITORIES = [
   LeaseRepository,
   LimitedFeedRepository,
   Notifier,
+  OrderedFeedRepository,
   ParentRepository,
   ProgressRepository,
   PruneRepository,
   QueueRepository,
   RunRepository,
   ScheduleRepository,
+  WhyRepository,
   WorkflowRepository,
   WorkflowUpkeepRepository,
 ];

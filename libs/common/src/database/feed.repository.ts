@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { NOTHING_CLAIMED, type ClaimPosition } from '#common/domain/claim-positions.js';
 import type { Delivery } from '#common/domain/job.js';
+import type { DrainPolicy } from '#common/domain/queue.js';
 import {
   CLAIM_DUE,
   CLAIMED_AHEAD_MS,
@@ -56,6 +57,7 @@ export interface ShardQueue {
   readonly settled: boolean;
   /** It has limits, or jobs with keys. */
   readonly limited: boolean;
+  readonly drain: DrainPolicy;
 }
 
 export interface OverdueDelivery extends Delivery {

@@ -14,8 +14,8 @@ export const JOB_COLUMNS = `id, name, type, queue, state, priority, run_at AS "r
   max_attempts AS "maxAttempts", timeout_ms::float8 AS "timeoutMs", retry, payload, created_at AS "createdAt",
   queued_at AS "queuedAt", started_at AS "startedAt", finished_at AS "finishedAt", executor_id AS "executorId",
   worker, cancel_requested_at AS "cancelRequestedAt", on_lost AS "onLost",
-  unique_key AS "uniqueKey", concurrency_key AS "concurrencyKey", fairness_key AS "fairnessKey", created_by AS "createdBy",
-  workflow_id AS "workflowId", waits_for AS "waitsFor", result, error`;
+  unique_key AS "uniqueKey", concurrency_key AS "concurrencyKey", fairness_key AS "fairnessKey", expires_at AS "expiresAt",
+  coalesce(tags, '{}') AS tags, created_by AS "createdBy", workflow_id AS "workflowId", waits_for AS "waitsFor", result, error`;
 
 /** Commits of this statement need not wait for the disk: what a crash of Postgres loses here, the fences heal. */
 export const WITHOUT_FSYNC = `nosync AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))`;
@@ -26,15 +26,20 @@ export const WITHOUT_FSYNC = `nosync AS MATERIALIZED (SELECT set_config('synchro
  */
 export const isIn = (state: JobState) => `coalesce(jobs.state = '${state}', false)`;
 
+/** It has not passed its expiry, has started before, or has no expiry. For whoever hands over or starts. */
+export const NOT_EXPIRED = `(jobs.expirable_at <= now()) IS NOT TRUE`;
+
 /**
- * The columns of new jobs, as parameters $1 to $16 and as a table named n. Where an array is too short, the rest is null.
+ * The columns of new jobs, as parameters $1 to $19 and as a table named n. From $14 on they are of use to few jobs: their
+ * arrays are empty unless a job of the batch has something there, and unnest fills them up with nulls.
  * @param more further columns
  */
 export const newJobsTable = (more: { arrays: string; names: string } = { arrays: '', names: '' }) =>
   `unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::timestamptz[], $7::float8[],
-            $8::int[], $9::bigint[], $10::jsonb[], $11::jsonb[], $12::text[], $13::text[], $14::text[], $15::text[], $16::uuid[]${more.arrays})
+            $8::int[], $9::bigint[], $10::jsonb[], $11::jsonb[], $12::text[], $13::text[], $14::text[], $15::text[],
+            $16::timestamptz[], $17::float8[], $18::text[], $19::uuid[]${more.arrays})
   AS n(id, name, type, queue, priority, run_at, delay_ms, max_attempts, timeout_ms, retry, payload, on_lost, unique_key,
-       concurrency_key, fairness_key, created_by${more.names})`;
+       concurrency_key, fairness_key, expires_at, expires_in_ms, tags, created_by${more.names})`;
 const NEW_JOBS = newJobsTable();
 
 /** Columns hold milliseconds; rounded up, what is due now would be due a moment later. */
@@ -47,27 +52,37 @@ const THIS_MOMENT = `date_trunc('milliseconds', now())`;
 export const isRemote = (type: string) =>
   `CASE WHEN ${type} = ANY (ARRAY(SELECT job_types.type FROM job_types WHERE job_types.remote)) THEN true END`;
 
-/** Due at their run_at, or so many milliseconds from now. @param more further columns, and their values */
+/** Node reads no later times from Postgres. */
+const LAST_MOMENT = `timestamptz '9999-12-31T23:59:59Z'`;
+
+const DUE_AT = `coalesce(n.run_at, ${THIS_MOMENT} + n.delay_ms * interval '1 millisecond')`;
+
+/**
+ * Due at their run_at, or so many milliseconds from now. Expiry is a time, or counts from when they are due, now at the earliest.
+ * @param more further columns, and their values
+ */
 export const storeNewJobs = (
   state: string,
   more: { columns: string; values: string } = { columns: '', values: '' },
 ) => `
 INSERT INTO jobs (id, name, type, queue, state, priority, created_at, run_at, max_attempts, timeout_ms, retry, payload, on_lost, unique_key,
-  concurrency_key, fairness_key, created_by, remote${more.columns})
-SELECT n.id, n.name, n.type, n.queue, ${state}, n.priority, ${THIS_MOMENT},
-       coalesce(n.run_at, ${THIS_MOMENT} + n.delay_ms * interval '1 millisecond'),
+  concurrency_key, fairness_key, remote, expires_at, tags, created_by${more.columns})
+SELECT n.id, n.name, n.type, n.queue, ${state}, n.priority, ${THIS_MOMENT}, ${DUE_AT},
        n.max_attempts, n.timeout_ms, n.retry, n.payload, n.on_lost, n.unique_key,
-       n.concurrency_key, n.fairness_key, n.created_by, ${isRemote('n.type')}${more.values}`;
+       n.concurrency_key, n.fairness_key, ${isRemote('n.type')},
+       CASE WHEN n.expires_in_ms IS NULL THEN n.expires_at
+            ELSE least(greatest(${DUE_AT}, ${THIS_MOMENT}) + n.expires_in_ms * interval '1 millisecond', ${LAST_MOMENT}) END,
+       n.tags::text[], n.created_by${more.values}`;
 const STORE_NEW_JOBS = storeNewJobs(`'scheduled'`);
 
 /** What the database decides about a new job; all else the caller knows. */
-const NEW_JOB_TIMES = `id, run_at AS "runAt", created_at AS "createdAt"`;
+const NEW_JOB_TIMES = `id, run_at AS "runAt", created_at AS "createdAt", expires_at AS "expiresAt"`;
 
 /** Submit: stores new jobs. In: one array for each column. Rows: id and times of each, in no particular order. */
 export const INSERT_JOBS = `/* insert_jobs */
 WITH stored AS (${STORE_NEW_JOBS}
 FROM ${NEW_JOBS}
-RETURNING ${EVENT_COLUMNS}, run_at, created_at),
+RETURNING ${EVENT_COLUMNS}, run_at, created_at, expires_at),
 ${recordEvents('stored')}
 SELECT ${NEW_JOB_TIMES} FROM stored`;
 
@@ -76,7 +91,7 @@ export const INSERT_JOBS_WITH_HINT = `/* insert_jobs_with_hint */
 WITH hint AS MATERIALIZED (SELECT pg_notify('${HINT_CHANNEL}', 'work')),
 stored AS (${STORE_NEW_JOBS}
 FROM ${NEW_JOBS}, hint
-RETURNING ${EVENT_COLUMNS}, run_at, created_at),
+RETURNING ${EVENT_COLUMNS}, run_at, created_at, expires_at),
 ${recordEvents('stored')}
 SELECT ${NEW_JOB_TIMES} FROM stored`;
 
@@ -88,13 +103,13 @@ SELECT ${NEW_JOB_TIMES} FROM stored`;
 export const INSERT_IDEMPOTENT_JOBS = `/* insert_idempotent_jobs */
 WITH fresh AS (
   INSERT INTO idempotency_keys (key, request_hash, job_id)
-  SELECT DISTINCT ON (key) key, hash, job_id FROM unnest($17::text[], $18::text[], $1::uuid[]) AS k(key, hash, job_id) ORDER BY key
+  SELECT DISTINCT ON (key) key, hash, job_id FROM unnest($20::text[], $21::text[], $1::uuid[]) AS k(key, hash, job_id) ORDER BY key
   ON CONFLICT (key) DO NOTHING
   RETURNING job_id
 ),
 stored AS (${STORE_NEW_JOBS}
 FROM ${NEW_JOBS} JOIN fresh ON fresh.job_id = n.id
-RETURNING ${EVENT_COLUMNS}, run_at, created_at),
+RETURNING ${EVENT_COLUMNS}, run_at, created_at, expires_at),
 ${recordEvents('stored')}
 SELECT ${NEW_JOB_TIMES} FROM stored`;
 
@@ -145,7 +160,7 @@ const ALMOST_DUE = `claimable_at <= now() + interval '${CLAIMED_AHEAD_MS} millis
  * In: election, epoch; for each queue how many are wanted; where to begin; the version of the queues' settings that the
  * leader knows. None of the queues has limits or jobs with keys: CLAIM_LIMITED is for those.
  * Guard: the epoch and the settings still stand (share-locked, so a successor's bump, or a change of settings, waits for this
- * claim or beats it); state scheduled.
+ * claim or beats it); state scheduled; not expired.
  * Rows: id, delivery, type, queue, priority, due time and time until then of each claimed job, in the order of the hand-over.
  * Index: jobs_claim_idx, read once for each queue and priority, so jobs that are not due cost nothing.
  */
@@ -166,7 +181,7 @@ due AS MATERIALIZED (
               LATERAL (
                 SELECT jobs.id, run_at, jobs.priority FROM jobs
                 WHERE jobs.queue = wanted.queue AND jobs.priority = p.priority AND ${ALMOST_DUE}
-                  AND ${UNKEYED} AND ${AFTER_POSITION}
+                  AND ${UNKEYED} AND ${AFTER_POSITION} AND ${NOT_EXPIRED}
                 ORDER BY claimable_at, jobs.id LIMIT wanted.room FOR UPDATE OF jobs SKIP LOCKED
               ) AS one
          LIMIT wanted.room
@@ -208,11 +223,11 @@ const QUEUES_OF_SHARD = `(SELECT name FROM queues WHERE (hashtext(name) & 214748
 
 /**
  * What a leader must know of the queues of its shard. In: shard, number of shards, election.
- * Rows: name; whether it is paused, has been settled since its last change, and has limits or jobs with keys; and the version
+ * Rows: name; whether it is paused, has been settled since its last change, and has limits or jobs with keys; who drains it; and the version
  * of all settings, as of the same moment.
  */
 export const SHARD_QUEUES = `/* shard_queues */
-SELECT queues.name, paused, settled, keyed OR concurrency IS NOT NULL OR rate_limit IS NOT NULL AS limited,
+SELECT queues.name, paused, settled, drain, keyed OR concurrency IS NOT NULL OR rate_limit IS NOT NULL AS limited,
   coalesce((SELECT settings_version FROM leader_epochs WHERE election = $3), 0)::text AS "settingsVersion"
 FROM ${QUEUES_OF_SHARD} JOIN queues ON queues.name = q.name`;
 
@@ -248,7 +263,7 @@ SELECT id FROM taken`;
 /**
  * T4, start: turns deliveries into running attempts.
  * In: executor; job ids and deliveries. Guard: state queued and that very delivery, so a lost, repeated or outdated
- * delivery starts nothing; the executor's own lease stands, so nobody starts what would be reclaimed at once.
+ * delivery starts nothing; not expired; the executor's own lease stands, so nobody starts what would be reclaimed at once.
  * Rows: the spec of each job that was started.
  */
 export const START_JOBS = `/* start_jobs */
@@ -258,7 +273,7 @@ started AS (
   UPDATE jobs SET state = 'running', attempt = attempt + 1, executor_id = $1::uuid, started_at = now(),
     finished_at = NULL, deadline = now() + (timeout_ms + $4::float8) * interval '1 millisecond'
   FROM alive, unnest($2::uuid[], $3::int[]) AS d(id, delivery)
-  WHERE jobs.id = d.id AND ${isIn('queued')} AND jobs.delivery = d.delivery
+  WHERE jobs.id = d.id AND ${isIn('queued')} AND jobs.delivery = d.delivery AND ${NOT_EXPIRED}
   RETURNING ${EVENT_COLUMNS}, payload, max_attempts, timeout_ms, retry, on_lost, waits_for
 ),
 ${recordEvents('started')}
@@ -393,15 +408,35 @@ function ifSmall(column: string): string {
   return `CASE WHEN ${isSmall(column)} THEN ${column} END AS ${column}`;
 }
 
-/** Lists newest first, from before a given id. Every filter may be null. Index: the primary key. */
-export const LIST_JOBS = `/* list_jobs */
-SELECT ${LISTED_JOB_COLUMNS} FROM jobs
-WHERE ($1::uuid IS NULL OR id < $1::uuid)
+const MATCHES_FILTER = `($1::uuid IS NULL OR id < $1::uuid)
   AND ($2::text[] IS NULL OR state = ANY ($2::text[]))
   AND ($3::text IS NULL OR type = $3)
   AND ($4::text IS NULL OR queue = $4)
-  AND ($6::text[] IS NULL OR queue LIKE ANY ($6::text[]))
+  AND ($6::text[] IS NULL OR queue LIKE ANY ($6::text[]))`;
+
+/** Lists newest first, from before a given id. Every filter may be null. Index: the primary key. */
+export const LIST_JOBS = `/* list_jobs */
+SELECT ${LISTED_JOB_COLUMNS} FROM jobs
+WHERE ${MATCHES_FILTER}
 ORDER BY id DESC LIMIT $5`;
+
+/**
+ * The same for jobs that have all of some tags ($7). Index: jobs_tags_idx for rare tags, the primary key for frequent ones;
+ * to know which, Postgres must see the tags, so it has no name to be prepared under.
+ */
+export const LIST_TAGGED_JOBS = `/* list_tagged_jobs, planned each time */
+SELECT ${LISTED_JOB_COLUMNS} FROM jobs
+WHERE ${MATCHES_FILTER} AND tags @> $7::text[]
+ORDER BY id DESC LIMIT $5`;
+
+/** Up to here all jobs are counted one by one. */
+export const COUNTED_JOBS = 100_000;
+
+/** How many jobs there are. Above COUNTED_JOBS it is the estimate that the planner has of the table. */
+export const COUNT_ALL_JOBS = `/* count_all_jobs */
+SELECT CASE WHEN reltuples > ${COUNTED_JOBS} THEN reltuples::float8
+  ELSE (SELECT count(*) FROM (SELECT 1 FROM jobs LIMIT ${COUNTED_JOBS}) AS counted)::float8 END AS total
+FROM pg_class WHERE oid = 'jobs'::regclass`;
 
 /** What belongs to jobs that a CTE named "gone" deletes goes with them. It has their id and workflow_id. */
 export const DELETE_BELONGINGS = `gone_attempts AS (DELETE FROM job_attempts USING gone WHERE job_id = gone.id),

@@ -10,14 +10,17 @@ import {
 } from '#common/domain/job.js';
 import type { CountedOutcome } from '#common/domain/outcome.js';
 import { Batcher } from '#common/runtime/batcher.js';
+import { arrayLiteral } from './array-literal.js';
 import { isValueFault } from './database-errors.js';
 import {
   CANCEL_JOB,
+  COUNT_ALL_JOBS,
   GET_JOB,
   GET_JOBS,
   INSERT_JOBS,
   INSERT_JOBS_WITH_HINT,
   LIST_JOBS,
+  LIST_TAGGED_JOBS,
 } from './job-statements.js';
 import { Notifier } from './notifications.js';
 import { PrismaService } from './prisma.service.js';
@@ -40,6 +43,8 @@ export interface JobFilter {
   readonly states?: readonly JobState[] | undefined;
   readonly type?: string | undefined;
   readonly queue?: string | undefined;
+  /** Only jobs that have all of these; none asks for nothing. */
+  readonly tags?: readonly string[] | undefined;
   /** Operands of LIKE, one of which the queue must fit; null is no limit. */
   readonly queuePatterns: readonly string[] | null;
   /** Only jobs created before this one. */
@@ -61,12 +66,14 @@ export interface EarlierAttempt {
   readonly error: JobError | null;
 }
 
-/** The sixteen arrays that every statement which stores new jobs begins with. */
+/** The array of a column that few jobs use: empty when none of these does. */
+function rareColumn<Value>(jobs: readonly NewJob[], of: (job: NewJob) => Value | null): (Value | null)[] {
+  return jobs.some((job) => of(job) !== null) ? jobs.map(of) : [];
+}
+
+/** The nineteen arrays that every statement which stores new jobs begins with. */
 export function newJobColumns(jobs: readonly NewJob[]): unknown[] {
   const column = <Value>(of: (job: NewJob) => Value) => jobs.map(of);
-  // Most jobs have no key: an array that is too short stands for nulls.
-  const keys = (of: (job: NewJob) => string | null) =>
-    jobs.some((job) => of(job) !== null) ? jobs.map(of) : [];
   return [
     column((job) => job.id),
     column((job) => job.name),
@@ -81,9 +88,12 @@ export function newJobColumns(jobs: readonly NewJob[]): unknown[] {
     column((job) => JSON.stringify(job.payload)),
     column((job) => job.onLost),
     column((job) => job.uniqueKey),
-    keys((job) => job.concurrencyKey),
-    keys((job) => job.fairnessKey),
-    keys((job) => job.createdBy),
+    rareColumn(jobs, (job) => job.concurrencyKey),
+    rareColumn(jobs, (job) => job.fairnessKey),
+    rareColumn(jobs, (job) => job.expiresAt?.toISOString() ?? null),
+    rareColumn(jobs, (job) => job.expiresInMs),
+    rareColumn(jobs, ({ tags }) => (tags.length === 0 ? null : arrayLiteral(tags))),
+    rareColumn(jobs, (job) => job.createdBy),
   ];
 }
 
@@ -92,10 +102,11 @@ export interface NewJobTimes {
   readonly id: string;
   readonly runAt: Date;
   readonly createdAt: Date;
+  readonly expiresAt: Date | null;
 }
 
 /** A job as it is just after it was stored. */
-export function storedJob(job: NewJob, { runAt, createdAt }: NewJobTimes): Job {
+export function storedJob(job: NewJob, { runAt, createdAt, expiresAt }: NewJobTimes): Job {
   // Field by field: this is done for each submission, and a spread costs several times as much.
   return {
     id: job.id,
@@ -111,6 +122,8 @@ export function storedJob(job: NewJob, { runAt, createdAt }: NewJobTimes): Job {
     uniqueKey: job.uniqueKey,
     concurrencyKey: job.concurrencyKey,
     fairnessKey: job.fairnessKey,
+    expiresAt,
+    tags: job.tags,
     createdBy: job.createdBy,
     runAt,
     createdAt,
@@ -179,15 +192,24 @@ export class JobRepository {
 
   /** Newest first, at most `limit`. */
   list(filter: JobFilter, limit: number): Promise<ListedJob[]> {
-    return this.prisma.query<ListedJob>(
-      LIST_JOBS,
-      filter.before ?? null,
-      filter.states ?? null,
-      filter.type ?? null,
-      filter.queue ?? null,
-      limit,
-      filter.queuePatterns,
-    );
+    const { before = null, states = null, type = null, queue = null, queuePatterns, tags = [] } = filter;
+    return tags.length === 0
+      ? this.prisma.query<ListedJob>(LIST_JOBS, before, states, type, queue, limit, queuePatterns)
+      : this.prisma.query<ListedJob>(
+          LIST_TAGGED_JOBS,
+          before,
+          states,
+          type,
+          queue,
+          limit,
+          queuePatterns,
+          tags,
+        );
+  }
+
+  async total(): Promise<number> {
+    const [row] = await this.prisma.query<{ total: number }>(COUNT_ALL_JOBS);
+    return row?.total ?? 0;
   }
 
   /**

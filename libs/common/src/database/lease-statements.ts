@@ -5,11 +5,11 @@
  */
 import { TOLD_STATES } from './dependency-statements.js';
 import { recordEvents } from './event-statements.js';
-import { EACH_PRIORITY, FINISH, isIn, JOB_COLUMNS, WITHOUT_FSYNC } from './job-statements.js';
+import { EACH_PRIORITY, FINISH, isIn, JOB_COLUMNS, NOT_EXPIRED, WITHOUT_FSYNC } from './job-statements.js';
 
 /**
  * The queues in which a job of each type ($1) is scheduled for workers, one look into the index for each; only those of $2
- * unless it is null. In random order, so that no queue is always served before another.
+ * unless it is null, and none that is paused. In random order, so that no queue is always served before another.
  */
 const STOCKED = `stocked(type, queue) AS (
   SELECT wanted.type, first.queue FROM unnest($1::text[]) AS wanted(type), LATERAL (
@@ -20,14 +20,17 @@ const STOCKED = `stocked(type, queue) AS (
     WHERE jobs.type = stocked.type AND leasable_at IS NOT NULL AND jobs.queue > stocked.queue ORDER BY jobs.queue LIMIT 1) AS next
 ),
 open AS MATERIALIZED (
-  SELECT type, queue FROM stocked WHERE $2::text[] IS NULL OR queue = ANY ($2::text[]) ORDER BY random()
+  SELECT type, queue FROM stocked
+  WHERE ($2::text[] IS NULL OR queue = ANY ($2::text[]))
+    AND NOT EXISTS (SELECT 1 FROM queues WHERE queues.name = stocked.queue AND paused)
+  ORDER BY random()
 )`;
 
 /**
  * Lease: starts due jobs for workers outside, most urgent first.
  * In: types; queues or null; for each lease wanted its executor id, duration in milliseconds and the worker's name; how far
  * beyond its timeout an attempt's deadline lies, in milliseconds.
- * Guard: state scheduled, and for a worker; rows that another lease is just taking are passed over.
+ * Guard: state scheduled, not expired, and for a worker; rows that another lease is just taking are passed over.
  * Rows: the job, and the end of its lease, of each that was started; in the order of the leases wanted.
  * Index: jobs_lease_idx, read once for each type, queue and priority.
  */
@@ -42,7 +45,7 @@ due AS MATERIALIZED (
          FROM open,
               LATERAL (
                 SELECT jobs.id FROM jobs
-                WHERE jobs.type = open.type AND jobs.queue = open.queue AND jobs.priority = p.priority AND leasable_at <= now()
+                WHERE jobs.type = open.type AND jobs.queue = open.queue AND jobs.priority = p.priority AND leasable_at <= now() AND ${NOT_EXPIRED}
                 ORDER BY leasable_at, jobs.id LIMIT cardinality($3::uuid[]) FOR UPDATE OF jobs SKIP LOCKED
               ) AS job
          LIMIT cardinality($3::uuid[])
@@ -135,7 +138,8 @@ ON CONFLICT (job_id, attempt, seq) DO UPDATE SET omitted_bytes = o.omitted_bytes
 
 /**
  * T6 for workers: what they wrote is stored already, and goes when the attempt does not count, as it does for executors.
- * In: FINISH's eleven arrays. Rows: id, executor id and resulting state of each accepted attempt; then those of TOLD_STATES.
+ * In: FINISH's eleven arrays. Rows: id, executor id and resulting state of each accepted attempt; then those of TOLD_STATES,
+ * and one without a state when limits of a queue have room again.
  */
 export const FINISH_LEASED = `/* finish_leased */
 WITH ${FINISH('')},
@@ -145,4 +149,5 @@ dropped AS (
     AND job_outputs.job_id = accepted.id AND job_outputs.attempt = accepted.ended_attempt
 )
 SELECT id, executor_id AS "executorId", state FROM accepted
-UNION ALL SELECT told.id, NULL::uuid, told.state FROM (${TOLD_STATES}) AS told`;
+UNION ALL SELECT told.id, NULL::uuid, told.state FROM (${TOLD_STATES}) AS told
+UNION ALL SELECT NULL, NULL, NULL WHERE EXISTS (SELECT 1 FROM accepted WHERE limited)`;

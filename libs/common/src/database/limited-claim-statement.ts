@@ -12,6 +12,7 @@ import {
   EACH_PRIORITY,
   isIn,
   LAST_CLAIMED,
+  NOT_EXPIRED,
   UNKEYED,
   WITHOUT_FSYNC,
 } from './job-statements.js';
@@ -23,7 +24,10 @@ import {
 const RATE_TOLERANCE_MS = 20;
 /** What a rate limit lets go in this time may wait for its start, so that busy executors do not turn a rate into bursts. */
 const RATE_AHEAD_MS = 100;
-/** Fairness keys, and lanes of all of them, that are looked at in one claim; the next one goes on behind them. */
+/**
+ * Fairness keys, and lanes of all of them, that are looked at in one claim; the next one goes on behind them. A claim that may
+ * take few looks at few of both, unless the one before it found nothing.
+ */
 const FAIRNESS_KEYS = 32;
 const LANES = 256;
 /** However many fairness keys there are, so many lanes of each are looked at. */
@@ -31,7 +35,7 @@ const MIN_LANES = 8;
 /** Most jobs read of one lane. */
 const LANE_JOBS = 100;
 
-const KEYED = `jobs.claimable_at IS NOT NULL AND (jobs.fairness_key IS NOT NULL OR jobs.concurrency_key IS NOT NULL)`;
+export const KEYED = `jobs.claimable_at IS NOT NULL AND (jobs.fairness_key IS NOT NULL OR jobs.concurrency_key IS NOT NULL)`;
 const FAIRNESS = `coalesce(jobs.fairness_key, '')`;
 const CONCURRENCY = `coalesce(jobs.concurrency_key, '')`;
 const HOLDERS = `jobs.queue = wanted.name AND jobs.limited AND jobs.in_flight_since IS NOT NULL`;
@@ -59,7 +63,7 @@ const ROUND = (value: string, within: string, after: string, most: string) => `
 
 /**
  * In: election, epoch; for each queue how many are wanted, and where to begin among jobs without keys ($3 to $6, as for
- * CLAIM_DUE); behind which fairness key and which concurrency key the round of lanes begins.
+ * CLAIM_DUE); behind which fairness key and which concurrency key the round of lanes begins, and whether to look at many.
  * Guard: the epoch stands (share-locked); the queue's row, locked, is neither paused nor unsettled, and no other claim has
  * been made since this statement began to see; state scheduled.
  * Rows: for each queue that could be looked at, at least one: what its limits leave, and a claimed job or nulls.
@@ -75,12 +79,12 @@ standing AS MATERIALIZED (
 ),
 held AS MATERIALIZED (
   SELECT queues.name, concurrency, concurrency_per_key, rate_limit, rate_interval_ms, rate_next_at, keyed, claims,
-         asked.room, asked.fairness_after, asked.key_after, asked.nth
+         asked.room, asked.fairness_after, asked.key_after, asked.many, asked.nth
   FROM standing,
-       unnest($3::text[], $4::int[], $7::text[], $8::text[]) WITH ORDINALITY
-         AS asked(queue, room, fairness_after, key_after, nth)
+       unnest($3::text[], $4::int[], $7::text[], $8::text[], $9::bool[]) WITH ORDINALITY
+         AS asked(queue, room, fairness_after, key_after, many, nth)
        JOIN queues ON queues.name = asked.queue
-  WHERE settled AND NOT paused
+  WHERE settled AND NOT paused AND drain = 'shared'
   FOR UPDATE OF queues SKIP LOCKED
 ),
 wanted AS MATERIALIZED (
@@ -102,13 +106,15 @@ wanted AS MATERIALIZED (
 ),
 lanes AS MATERIALIZED (
   SELECT wanted.nth AS queue_nth, fairness.value AS fairness, fairness.nth AS fairness_nth, lane.value AS key,
-         lane.nth = most.lanes AS cut,
+         fairness.nth = most.keys AS fairness_cut, lane.nth = lanes_each.most AS cut,
          CASE WHEN lane.value <> '' THEN greatest(0, wanted.concurrency_per_key -
            (SELECT count(*) FROM jobs WHERE ${HOLDERS} AND jobs.concurrency_key = lane.value)) END AS room
   FROM wanted,
-       LATERAL (${ROUND(FAIRNESS, 'jobs.queue = wanted.name', 'wanted.fairness_after', String(FAIRNESS_KEYS))}) AS fairness,
-       LATERAL (SELECT greatest(${MIN_LANES}, ${LANES} / fairness.many) AS lanes) AS most,
-       LATERAL (${ROUND(CONCURRENCY, `jobs.queue = wanted.name AND ${FAIRNESS} = fairness.value`, 'wanted.key_after', 'most.lanes')}) AS lane
+       LATERAL (SELECT CASE WHEN wanted.many THEN ${LANES} ELSE 2 * wanted.allowed + 2 END AS lanes) AS enough,
+       LATERAL (SELECT least(${FAIRNESS_KEYS}, enough.lanes) AS keys) AS most,
+       LATERAL (${ROUND(FAIRNESS, 'jobs.queue = wanted.name', 'wanted.fairness_after', 'most.keys')}) AS fairness,
+       LATERAL (SELECT least(enough.lanes, greatest(${MIN_LANES}, ${LANES} / fairness.many)) AS most) AS lanes_each,
+       LATERAL (${ROUND(CONCURRENCY, `jobs.queue = wanted.name AND ${FAIRNESS} = fairness.value`, 'wanted.key_after', 'lanes_each.most')}) AS lane
   WHERE wanted.keyed AND wanted.allowed > 0
 ),
 candidates AS MATERIALIZED (
@@ -120,7 +126,7 @@ candidates AS MATERIALIZED (
           LATERAL (
             SELECT jobs.id, jobs.run_at, jobs.priority FROM jobs
             WHERE jobs.queue = wanted.name AND jobs.priority = p.priority AND claimable_at <= now()
-              AND ${UNKEYED} AND ${AFTER_POSITION}
+              AND ${UNKEYED} AND ${AFTER_POSITION} AND ${NOT_EXPIRED}
             ORDER BY claimable_at, jobs.id LIMIT wanted.allowed
           ) AS one
      LIMIT wanted.allowed)
@@ -131,7 +137,7 @@ candidates AS MATERIALIZED (
             SELECT lane_job.* FROM ${EACH_PRIORITY}, LATERAL (
               SELECT jobs.id, jobs.run_at, jobs.priority FROM jobs
               WHERE jobs.queue = wanted.name AND ${FAIRNESS} = lanes.fairness AND ${CONCURRENCY} = lanes.key
-                AND jobs.priority = p.priority AND ${KEYED} AND claimable_at <= now()
+                AND jobs.priority = p.priority AND ${KEYED} AND claimable_at <= now() AND ${NOT_EXPIRED}
               ORDER BY claimable_at, jobs.id LIMIT least(wanted.allowed, lanes.room, ${LANE_JOBS})
             ) AS lane_job
             LIMIT least(wanted.allowed, lanes.room, ${LANE_JOBS})
@@ -173,7 +179,7 @@ SELECT wanted.name AS queue, wanted.stale, wanted.allowed,
   extract(epoch FROM wanted.base - clock_timestamp())::float8 * 1000 + counted.taken * wanted.step_ms AS "rateWaitMs",
   CASE WHEN counted.taken < wanted.allowed THEN ${nextDueInMs()} END AS "dueInMs",
   (SELECT fairness FROM lanes WHERE lanes.queue_nth = wanted.nth ORDER BY fairness_nth DESC LIMIT 1) AS "lastFairness",
-  coalesce((SELECT max(fairness_nth) FROM lanes WHERE lanes.queue_nth = wanted.nth) = ${FAIRNESS_KEYS}, false) AS "fairnessCut",
+  EXISTS (SELECT 1 FROM lanes WHERE lanes.queue_nth = wanted.nth AND fairness_cut) AS "fairnessCut",
   (SELECT lanes.key FROM lanes WHERE lanes.queue_nth = wanted.nth AND cut ORDER BY random() LIMIT 1) AS "cutAtKey",
   claimed.id, claimed.delivery, claimed.type, claimed.priority, claimed.fairness,
   claimed.fairness = '' AND claimed.key IS NULL AS unkeyed,

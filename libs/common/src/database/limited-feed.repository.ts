@@ -10,6 +10,8 @@ export interface WantedLanes extends WantedJobs {
   /** Behind which keys the round over its lanes goes on; the empty text is before all. */
   readonly fairnessAfter: string;
   readonly keyAfter: string;
+  /** To look at many lanes, however few jobs are wanted: the last claim has found nothing. */
+  readonly many?: boolean;
 }
 
 /** A claimed job of a limited queue; it is due. */
@@ -65,6 +67,7 @@ export class LimitedFeedRepository {
       ...wantedColumns(wanted),
       wanted.map(({ fairnessAfter }) => fairnessAfter),
       wanted.map(({ keyAfter }) => keyAfter),
+      wanted.map(({ many = false }) => many),
     );
     if (rows.length === 0 && !(await this.epochs.stands(fence))) return 'fenced';
     return byQueue(rows);

@@ -11,7 +11,7 @@ import { EVENT_COLUMNS, recordEvents } from './event-statements.js';
 
 export const QUEUE_COLUMNS = `queues.name, queues.version, queues.paused, queues.concurrency,
   queues.concurrency_per_key AS "concurrencyPerKey", queues.rate_limit AS "rateLimit",
-  queues.rate_interval_ms::float8 AS "rateIntervalMs", queues.created_at AS "createdAt", queues.updated_at AS "updatedAt"`;
+  queues.rate_interval_ms::float8 AS "rateIntervalMs", queues.drain, queues.created_at AS "createdAt", queues.updated_at AS "updatedAt"`;
 
 /** Locks the epochs before the queue, as claims do, so that the two never wait for each other in a circle. */
 const BUMPED = `bumped AS MATERIALIZED (
@@ -34,13 +34,13 @@ ON CONFLICT (name) DO UPDATE SET keyed = true
 RETURNING name`;
 
 /**
- * Creates a queue with settings. In: name, concurrency, concurrency per key, rate limit, its interval. Rows: it, or none when
+ * Creates a queue with settings. In: name, concurrency, concurrency per key, rate limit, its interval, who drains it. Rows: it, or none when
  * there is one already.
  */
 export const CREATE_QUEUE = `/* create_queue */
 WITH ${BUMPED}
-INSERT INTO queues (name, concurrency, concurrency_per_key, rate_limit, rate_interval_ms)
-SELECT $1, $2::int, $3::int, $4::int, $5::bigint FROM announced
+INSERT INTO queues (name, concurrency, concurrency_per_key, rate_limit, rate_interval_ms, drain)
+SELECT $1, $2::int, $3::int, $4::int, $5::bigint, $6 FROM announced
 ON CONFLICT (name) DO NOTHING
 RETURNING ${QUEUE_COLUMNS}`;
 
@@ -49,8 +49,8 @@ export const CHANGE_QUEUE = `/* change_queue */
 WITH ${BUMPED}
 UPDATE queues SET concurrency = $2::int, concurrency_per_key = $3::int, rate_limit = $4::int, rate_interval_ms = $5::bigint,
   rate_next_at = CASE WHEN (rate_limit, rate_interval_ms) IS NOT DISTINCT FROM ($4::int, $5::bigint) THEN rate_next_at END,
-  settled = false, version = version + 1, updated_at = now()
-FROM announced WHERE name = $1 AND version = $6
+  drain = $6, settled = false, version = version + 1, updated_at = now()
+FROM announced WHERE name = $1 AND version = $7
 RETURNING ${QUEUE_COLUMNS}`;
 
 /** Pauses or resumes. In: name, paused. Rows: the queue, or none when there is no such one or it is so already. */
@@ -70,7 +70,7 @@ const SETTLE_STEP = 1000;
  */
 export const SETTLE_QUEUE = `/* settle_queue */
 WITH held AS MATERIALIZED (
-  SELECT name, paused OR keyed OR concurrency IS NOT NULL OR rate_limit IS NOT NULL AS limited
+  SELECT name, paused OR keyed OR concurrency IS NOT NULL OR rate_limit IS NOT NULL OR drain = 'leader' AS limited
   FROM queues WHERE name = $1 AND NOT settled FOR UPDATE
 ),
 earlier AS MATERIALIZED (

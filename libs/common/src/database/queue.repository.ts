@@ -1,7 +1,7 @@
 /** Queues: their names, settings and counts. A queue comes into being with settings, or when the first job is submitted to it. */
 import { Injectable } from '@nestjs/common';
 import type { JobState } from '#common/domain/job.js';
-import type { QueueSettings } from '#common/domain/queue.js';
+import type { DrainPolicy, QueueSettings } from '#common/domain/queue.js';
 import { Notifier } from './notifications.js';
 import { PrismaService } from './prisma.service.js';
 import {
@@ -74,11 +74,9 @@ export class QueueRepository {
     this.#keyed.clear();
   }
 
-  async names(): Promise<string[]> {
-    const rows = await this.prisma.query<{ name: string }>(
-      `/* queue_names */ SELECT name FROM queues ORDER BY name`,
-    );
-    return rows.map(({ name }) => name);
+  /** All queues, and who drains each. */
+  drainPolicies(): Promise<{ name: string; drain: DrainPolicy }[]> {
+    return this.prisma.query(`/* drain_policies */ SELECT name, drain FROM queues ORDER BY name`);
   }
 
   async get(name: string): Promise<Queue | undefined> {
@@ -182,8 +180,8 @@ export class QueueRepository {
   }
 }
 
-function settingsColumns({ concurrency, concurrencyPerKey, rateLimit }: QueueSettings): unknown[] {
-  return [concurrency, concurrencyPerKey, rateLimit?.limit ?? null, rateLimit?.intervalMs ?? null];
+function settingsColumns({ concurrency, concurrencyPerKey, rateLimit, drain }: QueueSettings): unknown[] {
+  return [concurrency, concurrencyPerKey, rateLimit?.limit ?? null, rateLimit?.intervalMs ?? null, drain];
 }
 
 function toQueue({ rateLimit, rateIntervalMs, ...row }: QueueRow): Queue {

@@ -51,6 +51,11 @@ const FROM_TEMPLATE = `
   (s.definition #>> '{job,timeoutMs}')::bigint, nullif(s.definition #> '{job,retry}', 'null'),
   s.definition #> '{job,payload}', s.definition #>> '{job,onLost}',
   s.definition #>> '{job,concurrencyKey}', s.definition #>> '{job,fairnessKey}', ${isRemote("s.definition #>> '{job,type}'")}`;
+/** Null unless the template has tags. */
+const TAGS_FROM_TEMPLATE = `(SELECT array_agg(tag) FROM jsonb_array_elements_text(s.definition #> '{job,tags}') AS tag)`;
+/** When a job that is due at `runAt` expires; null unless the template says so. */
+const expiryFromTemplate = (runAt: string) =>
+  `${runAt} + (s.definition #>> '{job,expiresInMs}')::float8 * interval '1 millisecond'`;
 const TEMPLATE_COLUMNS = `name, type, queue, state, priority, max_attempts, timeout_ms, retry, payload, on_lost,
   concurrency_key, fairness_key, remote`;
 
@@ -88,8 +93,8 @@ WITH entered AS (
   RETURNING schedule_id, run_at, job_id
 ),
 made AS (
-  INSERT INTO jobs (id, run_at, ${TEMPLATE_COLUMNS})
-  SELECT job_id, run_at, ${FROM_TEMPLATE} FROM entered JOIN schedules s ON s.id = schedule_id WHERE job_id IS NOT NULL
+  INSERT INTO jobs (id, run_at, expires_at, tags, ${TEMPLATE_COLUMNS})
+  SELECT job_id, run_at, ${expiryFromTemplate('run_at')}, ${TAGS_FROM_TEMPLATE}, ${FROM_TEMPLATE} FROM entered JOIN schedules s ON s.id = schedule_id WHERE job_id IS NOT NULL
   RETURNING ${EVENT_COLUMNS}
 ),
 ${recordEvents('made')}
@@ -172,8 +177,8 @@ WITH entered AS (
   RETURNING schedule_id, due_at
 ),
 made AS (
-  INSERT INTO jobs (id, run_at, ${TEMPLATE_COLUMNS})
-  SELECT $2::uuid, due_at, ${FROM_TEMPLATE} FROM entered JOIN schedules s ON s.id = schedule_id
+  INSERT INTO jobs (id, run_at, expires_at, tags, ${TEMPLATE_COLUMNS})
+  SELECT $2::uuid, due_at, ${expiryFromTemplate('due_at')}, ${TAGS_FROM_TEMPLATE}, ${FROM_TEMPLATE} FROM entered JOIN schedules s ON s.id = schedule_id
   RETURNING ${EVENT_COLUMNS}
 ),
 ${recordEvents('made')}

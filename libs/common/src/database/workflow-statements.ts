@@ -29,27 +29,27 @@ export const REOPEN_WORKFLOW = `finished_at = NULL, counts = NULL, cancel_reques
 export const INSERT_WORKFLOW = `/* insert_workflow */
 WITH fresh_key AS (
   INSERT INTO idempotency_keys (key, request_hash, job_id)
-  SELECT $24::text, $25::text, $22::uuid WHERE $24::text IS NOT NULL
+  SELECT $27::text, $28::text, $25::uuid WHERE $27::text IS NOT NULL
   ON CONFLICT (key) DO NOTHING
   RETURNING job_id
 ),
 made AS MATERIALIZED (
-  SELECT $22::uuid AS id WHERE $24::text IS NULL UNION ALL SELECT job_id FROM fresh_key
+  SELECT $25::uuid AS id WHERE $27::text IS NULL UNION ALL SELECT job_id FROM fresh_key
 ),
 stored_jobs AS (
   ${storeNewJobs(`CASE WHEN n.waits_for IS NULL THEN 'scheduled' ELSE 'blocked' END`, {
     columns: ', workflow_id, waits_for, awaited',
     values: ', made.id, n.waits_for, n.awaited',
   })}
-  FROM made, ${newJobsTable({ arrays: ', $17::int[], $18::bool[]', names: ', waits_for, awaited' })}
+  FROM made, ${newJobsTable({ arrays: ', $20::int[], $21::bool[]', names: ', waits_for, awaited' })}
   RETURNING ${EVENT_COLUMNS}
 ),
 ${recordEvents('stored_jobs')},
 stored_dependencies AS (
   INSERT INTO job_dependencies (parent_id, child_id, on_failure)
-  SELECT parent_id, child_id, on_failure FROM made, unnest($19::uuid[], $20::uuid[], $21::text[]) AS e(parent_id, child_id, on_failure)
+  SELECT parent_id, child_id, on_failure FROM made, unnest($22::uuid[], $23::uuid[], $24::text[]) AS e(parent_id, child_id, on_failure)
 )
-INSERT INTO workflows (id, name, job_count) SELECT made.id, $23::text, cardinality($1::uuid[]) FROM made
+INSERT INTO workflows (id, name, job_count) SELECT made.id, $26::text, cardinality($1::uuid[]) FROM made
 RETURNING id`;
 
 /** Whether a workflow has jobs in queues that none of the operands of LIKE fits. Index: jobs_workflow_idx. */
@@ -136,7 +136,7 @@ WITH ${STANDING},${CANCEL_JOBS('standing CROSS JOIN ', 'true', '$3')}`;
 
 /**
  * Gives every job that did not succeed another chance, from where the workflow failed: those that depend on none of these
- * are due now, the others wait again.
+ * are due now, the others wait again. An expiry that has passed counts no more.
  * In: workflow; the version that was looked at; how many further attempts each job gets.
  * Guard: the version; nothing goes on by itself; no job has been deleted. Rows: how many jobs are due now, and how many wait;
  * none when the guard refused.
@@ -176,6 +176,7 @@ retried AS (
     waits_for = CASE WHEN jobs.waits_for IS NOT NULL THEN waiting.waits_for END,
     ${AWAITED_AGAIN},
     run_at = now(), finished_at = NULL, cancel_requested_at = NULL, result = NULL, error = NULL,
+    expires_at = CASE WHEN expires_at > now() THEN expires_at END,
     max_attempts = CASE WHEN attempt > 0 THEN attempt + $3::int ELSE max_attempts END
   FROM waiting WHERE jobs.id = waiting.id
   RETURNING ${EVENT_COLUMNS}

@@ -53,6 +53,9 @@ export function canFollow(from: JobState, to: JobState): boolean {
 
 export const DEFAULT_QUEUE = 'default';
 /** 0 is the most urgent, 9 the least. */
+export const MAX_TAGS = 16;
+/** Characters. */
+export const MAX_TAG_LENGTH = 64;
 export const PRIORITY = { most: 0, least: 9, default: 5 } as const;
 export const MAX_ATTEMPTS = { min: 1, max: 100, default: 4 } as const;
 /** How long one attempt may run, in milliseconds: an hour unless the job says otherwise, a week at most. */
@@ -99,11 +102,17 @@ export interface NewJob {
   readonly concurrencyKey: string | null;
   /** Jobs of its queue that share it take turns with those that have another one. */
   readonly fairnessKey: string | null;
+  /** Words to find it by. */
+  readonly tags: readonly string[];
+  /** A job that has not started by then never does; null where it has all the time in the world, or expiresInMs says it. */
+  readonly expiresAt: Date | null;
+  /** The same, in milliseconds from when it is due, or from its submission when that is later. */
+  readonly expiresInMs: number | null;
   /** Id of the API key that submitted it; null for those that nobody's key did. */
   readonly createdBy: string | null;
 }
 
-export interface Job extends Omit<NewJob, 'runAt' | 'delayMs'> {
+export interface Job extends Omit<NewJob, 'runAt' | 'delayMs' | 'expiresInMs'> {
   readonly state: JobState;
   readonly runAt: Date;
   readonly delivery: number;

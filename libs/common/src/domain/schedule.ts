@@ -19,6 +19,9 @@ export interface JobTemplate {
   readonly onLost: OnLost;
   readonly concurrencyKey: string | null;
   readonly fairnessKey: string | null;
+  /** How long after it is due a job that has not started expires, in milliseconds; absent: never. */
+  readonly expiresInMs?: number;
+  readonly tags?: readonly string[];
 }
 
 /** All that a person says about a schedule, kept as JSON. Two that are equal mean the same. */

@@ -48,6 +48,16 @@ export class DeliveryConsumer {
     this.log.info('draining queue', { queue });
   }
 
+  /** Drains a queue no longer; what was taken goes on. Not even a call that already waits for an envelope gets one. */
+  release(queue: string): void {
+    const worker = this.#workers.get(queue);
+    if (worker === undefined) return;
+    this.#workers.delete(queue);
+    // Without waiting for what was taken: its envelope may come to somebody else, who finds its deliveries void.
+    worker.close(true).catch((error: unknown) => this.log.debug('worker not closed', { queue, error }));
+    this.log.info('no longer draining queue', { queue });
+  }
+
   /** Takes nothing more; what was taken goes on. */
   async stopTaking(): Promise<void> {
     await Promise.allSettled([...this.#workers.values()].map((worker) => worker.pause(true)));

@@ -1,0 +1,69 @@
+/** Says why a job is not done yet: gathers the facts from Postgres and ZooKeeper, and lets the domain decide. */
+import { Injectable } from '@nestjs/common';
+import { ClusterView, type ElectionView } from '#common/coordination/cluster-view.js';
+import { LeaderEpochs } from '#common/database/leader-epochs.js';
+import { WhyRepository } from '#common/database/why.repository.js';
+import type { Job } from '#common/domain/job.js';
+import { why, type Leadership, type Reason } from '#common/domain/why.js';
+
+/** ZooKeeper is asked for no longer than this, in milliseconds; then it is not known who leads. */
+const ASK_MS = 1000;
+
+@Injectable()
+export class WhyService {
+  constructor(
+    private readonly repository: WhyRepository,
+    private readonly epochs: LeaderEpochs,
+    private readonly cluster: ClusterView,
+  ) {}
+
+  /** @returns the job and the reasons, the one that counts first; undefined when there is no such job */
+  async explain(id: string): Promise<{ job: Job; reasons: readonly [Reason, ...Reason[]] } | undefined> {
+    const [facts, elections, epochs] = await Promise.all([
+      this.repository.gather(id),
+      this.#elections(),
+      this.epochs.list(),
+    ]);
+    if (facts === undefined) return undefined;
+    const { queueHash, ...known } = facts;
+    const holders = new Map(epochs.map(({ election, holder }) => [election, holder]));
+    return {
+      job: facts.job,
+      reasons: why({ ...known, leadership: leadershipOf(queueHash, elections, holders) }),
+    };
+  }
+
+  /** Undefined while ZooKeeper is away: a leader goes on without it. */
+  async #elections(): Promise<readonly ElectionView[] | undefined> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), ASK_MS);
+    });
+    try {
+      return await Promise.race([this.cluster.elections('scheduler').catch(() => undefined), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/**
+ * Who leads the queues with this hash. Every scheduler stands for election in every shard, so the elections that have
+ * candidates are as many as there are shards.
+ * @param holders who got the newest epoch of each election
+ */
+export function leadershipOf(
+  queueHash: number,
+  elections: readonly ElectionView[] | undefined,
+  holders: ReadonlyMap<string, string>,
+): Leadership {
+  if (elections === undefined) return { kind: 'unknown' };
+  const shards = elections.filter(({ candidates }) => candidates.length > 0);
+  if (shards.length === 0) return { kind: 'none', candidates: 0 };
+  const name = `scheduler/shard-${queueHash % shards.length}`;
+  const candidates = shards.find(({ election }) => election === name)?.candidates ?? [];
+  const [first] = candidates;
+  return first !== undefined && holders.get(name) === first.id
+    ? { kind: 'leading' }
+    : { kind: 'none', candidates: candidates.length };
+}
