@@ -63,7 +63,7 @@ function call(method: string, path: string, key?: string): Promise<number> {
           described.check({ method, path, status, contentType, text });
           resolve(status);
         } catch (error) {
-          reject(error as Error);
+          reject(error);
         }
       });
     });

@@ -20,6 +20,7 @@ function startStore(env: Readonly<Record<string, string>>): Promise<{ code: numb
         DATABASE_URL: database.url,
         ZOOKEEPER_HOST: testServers().zookeeperHost,
         STORE_SERVICE_PORT: '0',
+        SERVER_PORT: '0',
         ...env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],

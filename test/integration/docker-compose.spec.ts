@@ -185,7 +185,9 @@ describe.each(Object.entries(SERVICE_ENVIRONMENTS))('the %s in a container', (na
       ZOOKEEPER_HOST: 'zookeeper:2181',
       [`${kind}_SERVICE_HOST`]: '0.0.0.0',
     });
-    const known = [...Object.keys(fieldsOf(schema)), 'STORE_SERVICE_URL', 'TRIUMVIR_API_KEY'];
+    // Node's own, and those of the command line.
+    const others = ['NODE_OPTIONS', 'STORE_SERVICE_URL', 'TRIUMVIR_API_KEY'];
+    const known = [...Object.keys(fieldsOf(schema)), ...others];
     expect(known).toEqual(expect.arrayContaining(Object.keys(environmentOf(name))));
   });
 
