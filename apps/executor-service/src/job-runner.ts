@@ -88,7 +88,7 @@ export class JobRunner {
   }
 
   /** Runs the deliveries of an envelope; resolves when each has been dealt with. Never rejects. */
-  async run(deliveries: Delivery[]): Promise<void> {
+  async run(deliveries: readonly Delivery[]): Promise<void> {
     const release = await this.#slots.acquire();
     const period = this.leaseClock.period();
     let started: (StartedJob | 'stale')[];

@@ -3,9 +3,9 @@ import type { Term } from '#common/coordination/leader-election.js';
 import type { ExecutorRepository, ExecutorStatus } from '#common/database/executor.repository.js';
 import type { ClaimedJob, FeedRepository, Shard, ShardQueue } from '#common/database/feed.repository.js';
 import type { QueueRepository } from '#common/database/queue.repository.js';
-import type { Delivery } from '#common/domain/job.js';
 import type { DeliveryPublisher } from '#common/queue/delivery-publisher.js';
 import { NOTHING_CLAIMED } from '#common/domain/claim-positions.js';
+import { SENT_AHEAD_MS, type Envelope } from '#common/queue/envelope.js';
 import { createLogger } from '#common/logging/logger.js';
 import { Capacity } from './capacity.js';
 import { Feeder } from './feeder.js';
@@ -39,6 +39,8 @@ const jobs = (count: number, changes: Partial<ClaimedJob> = {}): ClaimedJob[] =>
     ...changes,
   }));
 
+const jobIds = ({ deliveries }: Envelope) => deliveries.map(({ jobId }) => jobId);
+
 const queue = (name: string, changes: Partial<ShardQueue> = {}): ShardQueue => ({
   name,
   paused: false,
@@ -60,7 +62,7 @@ function setUp(world: {
   const { executors = [executor()], queues = ['default'], claimed = [], connected = true } = world;
   const { waiting = 0, nextClaimInMs = null } = world;
   const claimDue = vi.fn<FeedRepository['claimDue']>(async () => claimed);
-  const publish = vi.fn<(queue: string, envelopes: readonly (readonly Delivery[])[]) => Promise<void>>();
+  const publish = vi.fn<DeliveryPublisher['publish']>();
   const waitingCount = vi.fn<(queue: string) => Promise<number>>(async () => waiting);
   const fenced = vi.fn<() => void>();
   const publisher = { connected, publish, waitingCount } as unknown as DeliveryPublisher;
@@ -101,8 +103,8 @@ test('what is due is claimed as far as there is room, and published', async () =
   expect(await feed()).toBe(1000);
   expect(rooms()).toEqual({ default: 200 });
   expect(publish).toHaveBeenCalledWith('default', [
-    [{ jobId: 'j0', delivery: 1 }],
-    [{ jobId: 'j1', delivery: 2 }],
+    { deliveries: [{ jobId: 'j0', delivery: 1 }], dueInMs: 0 },
+    { deliveries: [{ jobId: 'j1', delivery: 2 }], dueInMs: 0 },
   ]);
 });
 
@@ -112,7 +114,7 @@ test('quick jobs in numbers travel in large envelopes', async () => {
     claimed: jobs(500),
   });
   await feed();
-  expect(publish.mock.calls[0]?.[1].map(({ length }) => length)).toEqual(
+  expect(publish.mock.calls[0]?.[1].map(({ deliveries }) => deliveries.length)).toEqual(
     Array.from({ length: 10 }, () => 50),
   );
 });
@@ -124,7 +126,7 @@ test('each queue is published by itself', async () => {
   });
   await feed();
   expect(
-    publish.mock.calls.map(([queue, envelopes]) => [queue, envelopes.flat().map(({ jobId }) => jobId)]),
+    publish.mock.calls.map(([queue, envelopes]) => [queue, envelopes.flatMap(jobIds)]),
   ).toEqual([
     ['default', ['j0']],
     ['mail', ['m']],
@@ -155,7 +157,14 @@ test('BullMQ is asked how much waits only when it may be too much', async () => 
   expect(waitingCount).toHaveBeenCalledTimes(2);
 });
 
+/** How soon it looks back follows from how long the last look took: none, however busy the machine is. */
+function stopTheClock(): void {
+  const clock = vi.spyOn(performance, 'now').mockReturnValue(1000);
+  onTestFinished(() => clock.mockRestore());
+}
+
 test('a claim goes on where the one before it ended, each priority by itself', async () => {
+  stopTheClock();
   const { feeder, feed, claimDue } = setUp({
     claimed: [...jobs(2, { priority: 3 }), ...jobs(1, { id: 'last', runAtMs: 70 })],
   });
@@ -194,9 +203,7 @@ test('what is due and cannot be claimed is looked at again soon, and not without
 });
 
 test('after a round that did not look back it does not sleep long', async () => {
-  // How soon it looks back follows from how long the last look took: here none, however busy the machine is.
-  const clock = vi.spyOn(performance, 'now').mockReturnValue(1000);
-  onTestFinished(() => clock.mockRestore());
+  stopTheClock();
   const { feed } = setUp({});
   expect(await feed()).toBe(1000);
   expect(await feed()).toBeLessThanOrEqual(20);
@@ -234,16 +241,19 @@ test('a process that leads two shards feeds each from its own queues', async () 
   expect([rooms(0), rooms(1)]).toEqual([{ default: 200 }, { 'shard-1': 200 }]);
 });
 
-test('what was claimed a moment ahead is handed over at its due time, and before the process ends', async () => {
+test('what was claimed a moment ahead is handed over shortly before its due time, and before the process ends', async () => {
   const { feeder, feed, publish } = setUp({
     claimed: [...jobs(1), ...jobs(1, { id: 'later', dueInMs: 15 })],
   });
   const startedAt = performance.now();
   await feed();
-  expect(publish.mock.calls.map(([, envelopes]) => envelopes.flat()[0]?.jobId)).toEqual(['j0']);
+  expect(publish.mock.calls.flatMap(([, envelopes]) => envelopes.flatMap(jobIds))).toEqual(['j0']);
   await feeder.beforeApplicationShutdown();
-  expect(publish.mock.calls.map(([, envelopes]) => envelopes.flat()[0]?.jobId)).toEqual(['j0', 'later']);
-  expect(performance.now() - startedAt).toBeGreaterThanOrEqual(15);
+  const [, [later] = []] = publish.mock.calls[1] ?? [];
+  expect(later && jobIds(later)).toEqual(['later']);
+  // Its executor waits for the rest.
+  expect(later?.dueInMs).toBeLessThanOrEqual(SENT_AHEAD_MS);
+  expect(performance.now() - startedAt + (later?.dueInMs ?? 0)).toBeGreaterThanOrEqual(15);
 });
 
 test('queues that are paused, or have limits, are left to others', async () => {

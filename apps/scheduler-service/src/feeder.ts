@@ -14,6 +14,8 @@ import {
 import { ClaimPositions } from '#common/domain/claim-positions.js';
 import { InjectLogger } from '#common/logging/inject-logger.js';
 import type { Logger } from '#common/logging/logger.js';
+import { SENT_AHEAD_MS } from '#common/queue/envelope.js';
+import { waitUntil } from '#common/runtime/wait-until.js';
 import { Capacity } from './capacity.js';
 import { groupBy, HandOver } from './hand-over.js';
 import { ShardQueues, type KnownQueues } from './shard-queues.js';
@@ -124,12 +126,13 @@ export class Feeder implements BeforeApplicationShutdown {
     return { queue, room, positions: this.#positions.of(queue) };
   }
 
-  /** Publishes each job at its due time, while the feeder goes on. */
+  /** Publishes each job shortly before its due time, for which its executor waits, while the feeder goes on. */
   #publishLater(claimed: readonly ClaimedJob[]): void {
     const claimedAt = performance.now();
     for (const [dueInMs, jobs] of groupBy(claimed, (job) => Math.ceil(job.dueInMs))) {
-      const published: Promise<void> = waitUntil(claimedAt + dueInMs)
-        .then(() => this.handOver.publish(jobs))
+      const dueAt = claimedAt + dueInMs;
+      const published: Promise<void> = waitUntil(dueAt - SENT_AHEAD_MS)
+        .then(() => this.handOver.publish(jobs, dueAt))
         .catch((error: unknown) => {
           // As after every hand-over that failed, the sweep finds them.
           this.log.warn('due jobs not handed over', { jobs: jobs.length, error });
@@ -138,12 +141,6 @@ export class Feeder implements BeforeApplicationShutdown {
       this.#later.add(published);
     }
   }
-}
-
-/** @param at by the monotonic clock, before which it does not resolve: timers may be early by what the event loop is late */
-async function waitUntil(at: number): Promise<void> {
-  for (let leftMs = at - performance.now(); leftMs > 0; leftMs = at - performance.now())
-    await pause(Math.ceil(leftMs));
 }
 
 /** Whether some queue gave all that was wanted of it. */

@@ -49,8 +49,12 @@ export class HandOver {
     return rooms;
   }
 
-  /** Publishes in the order given. @throws when Redis is away; the sweep finds what was not published */
-  async publish(claimed: readonly ClaimedJob[]): Promise<void> {
+  /**
+   * Publishes in the order given.
+   * @param dueAt when all of them are due, in milliseconds of `performance.now()`; at most SENT_AHEAD_MS from now
+   * @throws when Redis is away; the sweep finds what was not published
+   */
+  async publish(claimed: readonly ClaimedJob[], dueAt = 0): Promise<void> {
     for (const [queue, jobs] of groupBy(claimed, ({ queue }) => queue)) {
       const envelopes = pack(
         jobs,
@@ -62,9 +66,13 @@ export class HandOver {
         queue,
         envelopes.map(({ length }) => length),
       );
+      const dueInMs = Math.max(0, dueAt - performance.now());
       await this.publisher.publish(
         queue,
-        envelopes.map((envelope) => envelope.map(({ id, delivery }) => ({ jobId: id, delivery }))),
+        envelopes.map((envelope) => ({
+          deliveries: envelope.map(({ id, delivery }) => ({ jobId: id, delivery })),
+          dueInMs,
+        })),
       );
     }
   }

@@ -120,7 +120,13 @@ test('what is claimed is published in the order of the claim', async () => {
   const { feed, publish } = setUp({ limited: { jobs: jobs('limited', 2), concurrencyLeft: 3 } });
   await feed();
   expect(publish.mock.calls).toEqual([
-    ['limited', [[{ jobId: 'limited-0', delivery: 1 }], [{ jobId: 'limited-1', delivery: 1 }]]],
+    [
+      'limited',
+      [
+        { deliveries: [{ jobId: 'limited-0', delivery: 1 }], dueInMs: 0 },
+        { deliveries: [{ jobId: 'limited-1', delivery: 1 }], dueInMs: 0 },
+      ],
+    ],
   ]);
 });
 

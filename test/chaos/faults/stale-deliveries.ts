@@ -56,7 +56,7 @@ async function replaceDeliveries(
       await queue.addBulk(
         forged.map((number) => ({
           name: 'envelope',
-          data: encodeEnvelope([{ jobId, delivery: number }]),
+          data: encodeEnvelope({ deliveries: [{ jobId, delivery: number }], dueInMs: 0 }),
           opts: { removeOnComplete: true, removeOnFail: true, jobId: `forged-${jobId}-${number}` },
         })),
       );

@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import type { RedisEnvironment } from '#common/config/environment.js';
 import type { Delivery } from '#common/domain/job.js';
 import type { Logger } from '#common/logging/logger.js';
+import { waitUntil } from '#common/runtime/wait-until.js';
 import { decodeEnvelope, type EnvelopeData } from './envelope.js';
 import { connectConsumer } from './redis-connection.js';
 
@@ -11,7 +12,7 @@ export interface ConsumerOptions {
   /** Envelopes of one queue that are worked on at the same time. */
   readonly concurrency: number;
   /** Runs the deliveries of an envelope and resolves when all of them are dealt with. It does not throw. */
-  readonly run: (deliveries: Delivery[]) => Promise<void>;
+  readonly run: (deliveries: readonly Delivery[]) => Promise<void>;
 }
 
 export class DeliveryConsumer {
@@ -35,7 +36,11 @@ export class DeliveryConsumer {
     if (this.#workers.has(queue)) return;
     const worker = new Worker<EnvelopeData>(
       queue,
-      (envelope) => this.options.run(decodeEnvelope(envelope.data)),
+      async ({ data }) => {
+        const { deliveries, dueInMs } = decodeEnvelope(data);
+        if (dueInMs > 0) await waitUntil(performance.now() + dueInMs);
+        await this.options.run(deliveries);
+      },
       {
         connection: this.#redis,
         prefix: this.environment.REDIS_PREFIX,

@@ -4,9 +4,8 @@ import type { OnApplicationShutdown } from '@nestjs/common';
 import { Queue, type JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { RedisEnvironment } from '#common/config/environment.js';
-import type { Delivery } from '#common/domain/job.js';
 import type { Logger } from '#common/logging/logger.js';
-import { decodeEnvelope, encodeEnvelope, envelopeId, type EnvelopeData } from './envelope.js';
+import { decodeEnvelope, encodeEnvelope, envelopeId, type Envelope, type EnvelopeData } from './envelope.js';
 import { connectPublisher } from './redis-connection.js';
 
 /** An envelope leaves no trace in Redis: what became of its jobs is in Postgres. */
@@ -36,14 +35,14 @@ export class DeliveryPublisher extends EventEmitter<{ connected: [] }> implement
    * Publishes envelopes in the order given. Publishing the same deliveries again while they wait changes nothing.
    * @throws when Redis is away; some of the envelopes may have been published
    */
-  async publish(queue: string, envelopes: readonly (readonly Delivery[])[]): Promise<void> {
+  async publish(queue: string, envelopes: readonly Envelope[]): Promise<void> {
     this.#requireConnection();
     await this.#queue(queue).addBulk(
-      envelopes.flatMap((deliveries) => {
-        const [first, ...rest] = deliveries;
+      envelopes.flatMap((envelope) => {
+        const [first, ...rest] = envelope.deliveries;
         if (first === undefined) return [];
         const opts = { ...ENVELOPE_OPTIONS, jobId: envelopeId([first, ...rest]) };
-        return [{ name: 'envelope', data: encodeEnvelope(deliveries), opts }];
+        return [{ name: 'envelope', data: encodeEnvelope(envelope), opts }];
       }),
     );
   }
@@ -61,7 +60,7 @@ export class DeliveryPublisher extends EventEmitter<{ connected: [] }> implement
     return new Set(
       envelopes
         // A message can vanish between listing and reading it.
-        .flatMap((envelope) => decodeEnvelope(envelope?.data))
+        .flatMap((envelope) => decodeEnvelope(envelope?.data).deliveries)
         .map(({ jobId, delivery }) => `${jobId}:${delivery}`),
     );
   }

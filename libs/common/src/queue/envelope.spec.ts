@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Delivery } from '#common/domain/job.js';
-import { decodeEnvelope, encodeEnvelope, envelopeId } from './envelope.js';
+import { decodeEnvelope, encodeEnvelope, envelopeId, SENT_AHEAD_MS, type Envelope } from './envelope.js';
 
 const MAX_INT4 = 2_147_483_647;
 const delivery: fc.Arbitrary<Delivery> = fc.record({
@@ -9,13 +9,18 @@ const delivery: fc.Arbitrary<Delivery> = fc.record({
   delivery: fc.integer({ min: 1, max: MAX_INT4 }),
 });
 const deliveries = fc.array(delivery, { minLength: 1, maxLength: 50 });
+const envelope: fc.Arbitrary<Envelope> = fc.record({
+  deliveries,
+  dueInMs: fc.double({ min: 0, max: SENT_AHEAD_MS, noNaN: true }).map(Math.abs),
+});
+const NOTHING: Envelope = { deliveries: [], dueInMs: 0 };
 const id = '01890a5d-ac96-774b-bcce-b302099a8057';
 
 test('what goes in comes out, in its order, also through JSON as Redis holds it', () => {
   fc.assert(
-    fc.property(deliveries, (list) => {
-      expect(decodeEnvelope(encodeEnvelope(list))).toEqual(list);
-      expect(decodeEnvelope(JSON.parse(JSON.stringify(encodeEnvelope(list))))).toEqual(list);
+    fc.property(envelope, (sent) => {
+      expect(decodeEnvelope(encodeEnvelope(sent))).toEqual(sent);
+      expect(decodeEnvelope(JSON.parse(JSON.stringify(encodeEnvelope(sent))))).toEqual(sent);
     }),
   );
 });
@@ -35,6 +40,9 @@ test.each([
   [{ d: [[id, null]] }],
   [{ d: [['not-a-uuid', 1]] }],
   [{ d: [[id, 1, 'more']] }],
+  [{ d: [[id, 1]], w: -1 }],
+  [{ d: [[id, 1]], w: 60_000 }],
+  [{ d: [[id, 1]], w: 'soon' }],
   [{ d: [[id, MAX_INT4 + 1]] }],
   [{ d: [[id, Number.MAX_SAFE_INTEGER]] }],
   [
@@ -46,19 +54,22 @@ test.each([
     },
   ],
 ])('%j is no envelope of ours and holds no deliveries', (data) => {
-  expect(decodeEnvelope(data)).toEqual([]);
+  expect(decodeEnvelope(data)).toEqual(NOTHING);
 });
 
 test('garbage never throws', () => {
   fc.assert(
     fc.property(fc.anything(), (data) => {
-      expect(decodeEnvelope(data)).toEqual([]);
+      expect(decodeEnvelope(data)).toEqual(NOTHING);
     }),
   );
 });
 
 test('nothing but deliveries gets through: Redis cannot say what is run', () => {
-  expect(decodeEnvelope({ d: [[id, 1]], command: 'rm -rf /' })).toEqual([{ jobId: id, delivery: 1 }]);
+  expect(decodeEnvelope({ d: [[id, 1]], command: 'rm -rf /' })).toEqual({
+    deliveries: [{ jobId: id, delivery: 1 }],
+    dueInMs: 0,
+  });
 });
 
 test('the id of an envelope is one that BullMQ takes, and the same for the same deliveries', () => {
