@@ -100,13 +100,13 @@ export async function runService<Environment extends ProcessEnvironment & Identi
   try {
     await app.init();
   } catch (error) {
+    if (error instanceof StartRefusedError) exitWith(`${options.name}: Cannot start: ${error.message}`);
     log.error('cannot start', { error });
     process.exit(1);
   }
   try {
     await app.listen(port, host);
   } catch (error) {
-    if (error instanceof StartRefusedError) exitWith(`${options.name}: Cannot start: ${error.message}`);
     log.error('cannot listen', { host, port, error });
     process.exit(1);
   }
