@@ -46,6 +46,26 @@ test('2,500 jobs in one request are each answered in their order, and all of the
     });
 });
 
+test('a command that takes ten minutes holds none of the quick jobs around it back', async () => {
+  const quick = (count: number) => [
+    ...Array.from({ length: count }, (_, index) => print(`${index}`)),
+    ...Array.from({ length: count / 5 }, () => ({ type: 'command', payload: { command: 'true' } })),
+  ];
+  const slow = { type: 'command', payload: { command: 'sleep 600' }, timeout: '15m' };
+  // The first quick ones teach that commands are quick, so that the slow one travels among others.
+  const send = (jobs: readonly object[]) => api.request<BatchAnswer>('POST', BATCH, { jobs });
+  const idsOf = ({ body }: { body: BatchAnswer }) => body.results.map(({ id = '' }) => id);
+  const warm = idsOf(await send(quick(50)));
+  for (const id of warm) await api.waitFor(id);
+
+  const sent = idsOf(await send([...quick(400), slow, ...quick(400)]));
+  const [slowId = ''] = sent.splice(480, 1);
+  for (const id of sent) expect(await api.waitFor(id)).toMatchObject({ state: 'succeeded' });
+  expect(await api.get(slowId)).toMatchObject({ state: 'running' });
+  await api.request('POST', `/api/v1/jobs/${slowId}/cancel`);
+  await api.waitFor(slowId, ['cancelled']);
+});
+
 test('what is wrong with one job is said of that job, and the others are stored', async () => {
   const { body } = await api.request<BatchAnswer>('POST', BATCH, {
     jobs: [print('a'), { type: 'nothing-runs-this' }, print('b', { priority: 17 }), 7, print('c')],
