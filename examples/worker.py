@@ -5,10 +5,10 @@ import concurrent.futures, http.client, json, os, signal, socket, sys, threading
 
 URL = os.environ.get("STORE_SERVICE_URL", "http://localhost:3000") + "/api/v1"
 TYPE, SLOTS, LEASE_S = "word-count", 4, int(os.environ.get("LEASE_SECONDS", "30"))
+HEADERS = {"content-type": "application/json", **({"authorization": "Bearer " + KEY} if (KEY := os.environ.get("TRIUMVIR_API_KEY")) else {})}
 SCHEMA = {"type": "object", "required": ["text"], "additionalProperties": False,
           "properties": {"text": {"type": "string"}, "secondsPerLine": {"type": "number", "minimum": 0}}}
 held = {}  # What runs here: job id -> (lease token, event that asks it to end)
-
 class Ended(Exception):
     """The job was cancelled, or somebody else has it now."""
 def count_words(payload, end, log):
@@ -22,7 +22,7 @@ def count_words(payload, end, log):
 def call(method, path, **body):
     """Asks until the store has answered: it may be away for a moment, and each call may be repeated."""
     while True:
-        request = urllib.request.Request(URL + path, json.dumps(body).encode(), {"content-type": "application/json"}, method=method)
+        request = urllib.request.Request(URL + path, json.dumps(body).encode(), HEADERS, method=method)
         try:
             with urllib.request.urlopen(request, timeout=90) as answer: return json.load(answer)
         except urllib.error.HTTPError as error:

@@ -12,7 +12,7 @@ const LINE_WIDTH = 110;
 
 const ENV_PREAMBLE = `# Settings of Triumvir. Copy this file to .env and set what has no default.
 #
-# docker-compose.yaml needs the two passwords. \`make start\` needs nothing: it generates what is missing. A service that is
+# docker-compose.yaml needs the two passwords and the first API key. \`make start\` needs nothing: it generates what is missing. A service that is
 # started by hand needs DATABASE_URL. An address set here is used by \`make start\` instead of a server of its own;
 # containers find their servers by themselves, except that ZOOKEEPER_HOST names their ensemble when there is one.
 #

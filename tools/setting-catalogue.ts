@@ -49,6 +49,9 @@ const SERVERS_OF_OUR_OWN: readonly Setting[] = [
   ownSecret('REDIS_PASSWORD', 'Password of Redis, the one of our own or the one that REDIS_HOST leads to.'),
 ];
 
+/** Settings of services whose values belong in no file that is shared. */
+const SECRETS = new Set(['STORE_BOOTSTRAP_KEY']);
+
 const CONTAINERS: readonly Setting[] = [
   inContainers('POSTGRES_PORT', '5432', 'Loopback port on which Postgres is published.'),
   inContainers(
@@ -70,6 +73,14 @@ const COMMAND_LINE: readonly Setting[] = [
     name: 'STORE_SERVICE_URL',
     description: 'Where the command line finds the store.',
     defaultValue: 'http://localhost:3000',
+    required: false,
+    secret: false,
+    readBy: ['triumvir'],
+  },
+  {
+    name: 'TRIUMVIR_API_KEY',
+    description: 'API key that the command line sends; --api-key-file names a file that holds it instead.',
+    defaultValue: undefined,
     required: false,
     secret: false,
     readBy: ['triumvir'],
@@ -122,7 +133,7 @@ function readSetting(name: string, field: z.ZodType): Setting {
     description: field.description ?? '',
     defaultValue: COMPUTED_DEFAULTS.has(name) ? undefined : defaultOf(field),
     required: !field.safeParse(undefined).success,
-    secret: false,
+    secret: SECRETS.has(name),
     readBy: readersOf(name),
   };
 }

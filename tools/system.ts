@@ -59,7 +59,7 @@ export async function launchServices(
   connections: Settings,
 ): Promise<LaunchedAt[]> {
   const ports = new Ports();
-  const env = serviceEnvironment(settings, connections);
+  const { STORE_BOOTSTRAP_KEY: bootstrapKey, ...env } = serviceEnvironment(settings, connections);
   const launched: LaunchedAt[] = [];
   for (const { kind, id, index } of services) {
     const wish = Number(settings[`${kind.toUpperCase()}_SERVICE_PORT`]);
@@ -67,7 +67,16 @@ export async function launchServices(
     const port = await ports.take(usualPort);
     const grpcPort = kind === 'store' ? await ports.take(firstGrpcPort(settings) + index) : undefined;
     const places = { port, ...(grpcPort === undefined ? {} : { grpcPort }) };
-    const service = launchService({ kind, id, ...places, env, logFile: profile.logFile(id), detached: true });
+    const service = launchService({
+      kind,
+      id,
+      ...places,
+      // Nobody but a store is to know its first key: executors run what others tell them to.
+      env:
+        kind === 'store' && bootstrapKey !== undefined ? { ...env, STORE_BOOTSTRAP_KEY: bootstrapKey } : env,
+      logFile: profile.logFile(id),
+      detached: true,
+    });
     const { pid, startedAt, logFile } = service;
     profile.registry.add({ name: id, kind, pid, startedAt, ...places, logFile, build: currentBuild() });
     launched.push({ ...service, ...places, usualPort });
@@ -102,9 +111,12 @@ const clusterSchema = z.object({
 });
 
 /** Who leads what, one line for each election; undefined when no store answers. */
-export async function leaders(storeUrl: string): Promise<string[] | undefined> {
+export async function leaders(storeUrl: string, apiKey: string | undefined): Promise<string[] | undefined> {
   try {
-    const response = await fetch(`${storeUrl}/api/v1/cluster`, { signal: AbortSignal.timeout(5000) });
+    const response = await fetch(`${storeUrl}/api/v1/cluster`, {
+      headers: apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` },
+      signal: AbortSignal.timeout(5000),
+    });
     const { elections } = clusterSchema.parse(await response.json());
     return elections.map(({ election, leader }) => {
       if (leader === null) return `${election}: nobody`;

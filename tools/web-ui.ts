@@ -11,9 +11,14 @@ const NAME = 'webui';
 /**
  * Starts the page unless it runs.
  * @param address `:8080` or `host:8080`
+ * @param apiKey what it calls the stores with, where they want one
  * @throws PlainError when the address is none, or its port is taken
  */
-export async function startWebUi(profile: Profile, address: string): Promise<void> {
+export async function startWebUi(
+  profile: Profile,
+  address: string,
+  apiKey: string | undefined,
+): Promise<void> {
   if (profile.registry.running().some(({ name }) => name === NAME)) return;
   const port = Number(/^(?:[^\s]*:)?(\d{1,5})$/.exec(address)?.[1] ?? Number.NaN);
   if (Number.isNaN(port))
@@ -21,7 +26,10 @@ export async function startWebUi(profile: Profile, address: string): Promise<voi
   if ((await new Ports().take(port)) !== port)
     throw new PlainError(`Port ${port} is taken; WEBUI_ADDR names another one for the page, such as :8081.`);
   const logFile = profile.logFile(NAME);
-  const env = { PATH: process.env['PATH'] ?? '' };
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    ...(apiKey === undefined ? {} : { TRIUMVIR_API_KEY: apiKey }),
+  };
   const args = [`-addr=${address}`, `-servers=${readServersFile()}`];
   const page = launchProgram(WEB_UI, args, { env, logFile, detached: true });
   profile.registry.add({ name: NAME, kind: 'webui', ...page, port, logFile });

@@ -11,14 +11,16 @@ import { uniqueName } from '../support/environment.js';
 type Values = Readonly<Record<string, string>>;
 
 const described = new DescribedApi();
+const KEY = 'the-key-of-these-tests-and-no-other';
 const UNKNOWN_ID = '0198f2a4-0000-7000-8000-000000000000';
 
 let cluster: Cluster;
 let api: ApiClient;
 
 beforeAll(async () => {
-  cluster = await startCluster();
-  api = new ApiClient([cluster.url]);
+  // With a key from the start: an example makes another one, which would end open access.
+  cluster = await startCluster({ env: { STORE_BOOTSTRAP_KEY: KEY } });
+  api = new ApiClient([cluster.url], KEY);
 });
 afterAll(() => cluster?.stop());
 
@@ -76,6 +78,11 @@ const PREPARED: Readonly<Record<string, () => Promise<Values>>> = {
   getTask: () => job(later()),
   getJobOutput: () => job(dead()),
   redriveJob: () => job(dead()),
+  revokeKey: async () => {
+    const request = { name: 'to be revoked', scopes: ['read'] };
+    const { body } = await api.request<{ id: string }>('POST', '/api/v1/keys', request);
+    return { id: body.id };
+  },
   retryWorkflow: () => workflow(true),
   leaseJobs: async () => {
     await api.request('PUT', '/api/v1/types/word-count', {});
@@ -131,7 +138,10 @@ async function send(
   const stop = new AbortController();
   const response = await fetch(`${cluster.url}${filled}${query}`, {
     method,
-    headers: contentType === undefined ? {} : { 'content-type': contentType },
+    headers: {
+      authorization: `Bearer ${KEY}`,
+      ...(contentType === undefined ? {} : { 'content-type': contentType }),
+    },
     ...(body === undefined ? {} : { body }),
     signal: AbortSignal.any([stop.signal, AbortSignal.timeout(20_000)]),
   });

@@ -10,7 +10,11 @@ import { fieldsOf, SERVICE_ENVIRONMENTS } from '#tools/setting-catalogue.js';
 import { readComposeFile, renderComposeFile, variablesOf, type ComposeService } from '../support/compose.js';
 
 const FILE = join(ROOT, 'docker-compose.yaml');
-const PASSWORDS = { POSTGRES_PASSWORD: 'aaaa', REDIS_PASSWORD: 'bbbb' };
+const PASSWORDS = {
+  POSTGRES_PASSWORD: 'aaaa',
+  REDIS_PASSWORD: 'bbbb',
+  STORE_BOOTSTRAP_KEY: 'c'.repeat(48),
+};
 const ENSEMBLE = ['zookeeper-1', 'zookeeper-2', 'zookeeper-3'];
 
 /** Environment names of the system that docker-compose.yaml takes the place of. */
@@ -86,7 +90,7 @@ describe('docker-compose.yaml', () => {
       expect(() => renderComposeFile(FILE, others)).toThrow(`${name}: copy .env.example to .env and set it`);
     }
     const secrets = Object.values(written.services).flatMap(({ environment }) =>
-      Object.entries(environment ?? {}).filter(([name]) => /PASSWORD|AUTH|SECRET|TOKEN/.test(name)),
+      Object.entries(environment ?? {}).filter(([name]) => /PASSWORD|AUTH|SECRET|TOKEN|_KEY$/.test(name)),
     );
     expect(secrets.length).toBeGreaterThan(0);
     expect(secrets.filter(([, value]) => !/^\$\{\w+:\?[^}]+\}$/.test(String(value)))).toEqual([]);
@@ -181,7 +185,9 @@ describe.each(Object.entries(SERVICE_ENVIRONMENTS))('the %s in a container', (na
       ZOOKEEPER_HOST: 'zookeeper:2181',
       [`${kind}_SERVICE_HOST`]: '0.0.0.0',
     });
-    const known = [...Object.keys(fieldsOf(schema)), 'STORE_SERVICE_URL'];
+    // Node's own, and those of the command line.
+    const others = ['NODE_OPTIONS', 'STORE_SERVICE_URL', 'TRIUMVIR_API_KEY'];
+    const known = [...Object.keys(fieldsOf(schema)), ...others];
     expect(known).toEqual(expect.arrayContaining(Object.keys(environmentOf(name))));
   });
 
@@ -253,7 +259,7 @@ describe('.env.example', () => {
   it('becomes a working .env once its empty lines are filled in', () => {
     const example = parseEnvFile(readFileSync(join(ROOT, '.env.example'), 'utf8'));
     expect(Object.keys(example).sort()).toEqual(Object.keys(PASSWORDS).sort());
-    expect(Object.values(example)).toEqual(['', '']);
+    expect(Object.values(example)).toEqual(['', '', '']);
   });
 });
 

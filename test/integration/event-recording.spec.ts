@@ -123,8 +123,8 @@ test('every way to make a job and to change its state is told in the transaction
   await store.jobs.insertTogether([newJob({ runAt: null }), newJob()]);
   await keyed.submitIdempotent(newJob(), key());
   const unique = { ...newJob(), uniqueKey: uniqueName('unique') };
-  await keyed.submitUnique(unique, 'reject', key());
-  await keyed.submitUnique({ ...newJob(), uniqueKey: unique.uniqueKey }, 'replace', undefined);
+  await keyed.submitUnique(unique, 'reject', key(), () => true);
+  await keyed.submitUnique({ ...newJob(), uniqueKey: unique.uniqueKey }, 'replace', undefined, () => true);
 
   const [claimed] = (await store.claim(leader, { [queue]: 1 })) as { id: string; delivery: number }[];
   await store.feed.takeBack(leader, [{ jobId: claimed?.id ?? '', delivery: 1 }]);
@@ -135,8 +135,8 @@ test('every way to make a job and to change its state is told in the transaction
   ]);
   for (const redrive of [
     (id: string) => letters.redrive(id, 1),
-    () => letters.redriveMatching({ queue }, 1),
-    () => letters.purgeMatching({ queue }),
+    () => letters.redriveMatching({ queuePatterns: null, queue }, 1),
+    () => letters.purgeMatching({ queuePatterns: null, queue }),
   ]) {
     await makeDue(lost.id);
     await end(await begin(), { kind: 'failed', error, final: true });

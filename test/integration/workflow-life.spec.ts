@@ -52,7 +52,7 @@ describe('submission', () => {
     expect(await world.workflows.insert(workflow(), { ...key, requestHash: 'other' })).toEqual({
       kind: 'other-request',
     });
-    const jobs = await store.jobs.list({ queue: 'submission' }, 10);
+    const jobs = await store.jobs.list({ queuePatterns: null, queue: 'submission' }, 10);
     expect(jobs.map(({ id }) => id).toSorted()).toEqual(first.jobs.map(({ id }) => id));
     expect(await world.workflows.get(first.id)).toMatchObject({ name: 'twice', jobCount: 2, version: 1 });
   });
@@ -241,14 +241,14 @@ describe('when all of its jobs have ended', () => {
     await over.finish({ a: succeeded() });
     await closeAll();
     const open = await world.make({ a: '', b: 'a' });
-    const [first, second] = await world.workflows.list(undefined, undefined, 2);
+    const [first, second] = await world.workflows.list(undefined, undefined, 2, null);
     expect(first).toMatchObject({ id: open.id, state: 'running', counts: { scheduled: 1, blocked: 1 } });
     expect(second).toMatchObject({ id: over.id, state: 'succeeded', counts: { succeeded: 1 } });
-    expect((await world.workflows.list(open.id, undefined, 1)).map(({ id }) => id)).toEqual([over.id]);
+    expect((await world.workflows.list(open.id, undefined, 1, null)).map(({ id }) => id)).toEqual([over.id]);
     expect(
-      (await world.workflows.list(undefined, true, 100)).every(({ finishedAt }) => finishedAt !== null),
+      (await world.workflows.list(undefined, true, 100, null)).every(({ finishedAt }) => finishedAt !== null),
     ).toBe(true);
-    expect((await world.workflows.list(undefined, false, 1))[0]?.id).toBe(open.id);
+    expect((await world.workflows.list(undefined, false, 1, null))[0]?.id).toBe(open.id);
   });
 });
 
@@ -268,7 +268,7 @@ describe('retention', () => {
       store.turnClock('jobs', job, `state = '${state}', finished_at = now() - interval '1 minute'`);
     await end(a, 'dead');
     await pruner.pruneJobs(world.leader, RETENTION, BEFORE_ALL, 1000);
-    expect(await letters.purgeMatching({ queue: 'retention' })).toBe(0);
+    expect(await letters.purgeMatching({ queuePatterns: null, queue: 'retention' })).toBe(0);
     expect((await store.job(a)).state).toBe('dead');
     await end(b, 'cancelled');
     await closeAll();

@@ -44,8 +44,14 @@ const described = new DescribedApi();
 export class ApiClient {
   #turn = 0;
 
-  /** @param urls of the stores; they are used in turn */
-  constructor(private readonly urls: readonly string[]) {}
+  /**
+   * @param urls of the stores; they are used in turn
+   * @param apiKey sent with every request
+   */
+  constructor(
+    private readonly urls: readonly string[],
+    private readonly apiKey?: string,
+  ) {}
 
   async request<Body>(
     method: string,
@@ -56,7 +62,11 @@ export class ApiClient {
     const url = this.urls[this.#turn++ % this.urls.length] ?? '';
     const response = await fetch(`${url}${path}`, {
       method,
-      headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        ...(this.apiKey === undefined ? {} : { authorization: `Bearer ${this.apiKey}` }),
+        ...headers,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       signal: AbortSignal.timeout(15_000),
     });

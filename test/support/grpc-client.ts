@@ -144,7 +144,7 @@ message Service { string name = 1; }
 `;
 
 /** The services that a server says it has. */
-export async function listedServices(address: string): Promise<string[]> {
+export async function listedServices(address: string, settings: CallSettings = {}): Promise<string[]> {
   const definition = protosOf(REFLECTION)['grpc.reflection.v1.ServerReflection'] as ServiceDefinition;
   const Constructor = makeGenericClientConstructor(definition, 'reflection');
   const client = new Constructor(address, credentials.createInsecure());
@@ -154,7 +154,7 @@ export async function listedServices(address: string): Promise<string[]> {
     method.path,
     method.requestSerialize,
     method.responseDeserialize,
-    new Metadata(),
+    metadataOf(settings),
     {},
   );
   call.write({ list_services: '*' });

@@ -11,7 +11,7 @@ import { readState, writeState } from '../provision/system-state.js';
 import { ROOT } from '../root.js';
 import { runCommand } from '../run-command.js';
 import { heading, say, warn } from '../screen.js';
-import { readSettings } from '../settings.js';
+import { apiKeyOf, readSettings } from '../settings.js';
 import { startSystem } from '../start-system.js';
 import { leaders } from '../system.js';
 import { startWebUi } from '../web-ui.js';
@@ -40,7 +40,7 @@ async function startAll(): Promise<number> {
   const storeUrl = await holdLock(profile, async () => {
     const url = await startSystem(profile, settings, counts);
     const { WEBUI_ADDR: page } = settings;
-    if (page !== undefined) await startWebUi(profile, page);
+    if (page !== undefined) await startWebUi(profile, page, apiKeyOf(settings));
     return url;
   });
   const exitCode = await submitExamples(profile, storeUrl);
@@ -58,7 +58,7 @@ async function submitExamples(profile: Profile, storeUrl: string): Promise<numbe
 
   heading(`The jobs of ${EXAMPLES} (one of them fails on purpose)`);
   const cli = join(ROOT, 'dist', 'apps', 'cli', 'src', 'main.js');
-  const env = { ...process.env, STORE_SERVICE_URL: storeUrl };
+  const env = { ...process.env, STORE_SERVICE_URL: storeUrl, TRIUMVIR_API_KEY: apiKeyOf(readSettings()) };
   const exitCode = await runCommand(process.execPath, [cli, 'submit', '--file', EXAMPLES, '--wait'], {
     env,
     cwd: ROOT,
@@ -70,10 +70,13 @@ async function submitExamples(profile: Profile, storeUrl: string): Promise<numbe
 }
 
 async function sayHowItStands(storeUrl: string): Promise<void> {
+  const key = apiKeyOf(readSettings());
   heading('Triumvir runs');
   say('API', `${storeUrl}/api/v1/jobs`);
-  say('Leaders', (await leaders(storeUrl))?.join('\n') ?? 'the store does not say; see make logs');
+  say('Leaders', (await leaders(storeUrl, key))?.join('\n') ?? 'the store does not say; see make logs');
   say('Try', `STORE_SERVICE_URL=${storeUrl} npx triumvir submit 'echo hello' --wait`);
+  if (key !== undefined)
+    say('Key', 'the API wants one: export TRIUMVIR_API_KEY, with what STORE_BOOTSTRAP_KEY is');
   say('Look', 'make status, make logs, make zkcli');
   say('Stop', 'make stop');
 }

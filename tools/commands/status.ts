@@ -7,6 +7,7 @@ import { DISPLAY_NAMES, SERVER_NAMES } from '../provision/server-names.js';
 import { readState } from '../provision/system-state.js';
 import { say, warn } from '../screen.js';
 import { isReady } from '../services.js';
+import { apiKeyOf, readSettings } from '../settings.js';
 import { leaders, urlOf } from '../system.js';
 
 export async function status(): Promise<number> {
@@ -37,7 +38,10 @@ export async function status(): Promise<number> {
 
   const store = services.find((record) => record.kind === 'store' && isAlive(record));
   if (store !== undefined)
-    say('Leaders', (await leaders(urlOf(store.port)))?.join('\n') ?? 'the store does not say');
+    say(
+      'Leaders',
+      (await leaders(urlOf(store.port), apiKeyOf(readSettings())))?.join('\n') ?? 'the store does not say',
+    );
   return sound.every(Boolean) ? 0 : 1;
 }
 

@@ -52,6 +52,31 @@ export const job = z.looseObject({
 
 export const jobPage = z.looseObject({ jobs: z.array(job), nextCursor: z.string().nullable() });
 
+export const apiKey = z.looseObject({
+  id: z.string(),
+  name: z.string(),
+  scopes: z.array(z.string()),
+  queues: z.array(z.string()),
+  rate: z.string().nullable(),
+  createdAt: z.string(),
+  expiresAt: moment,
+  revokedAt: moment,
+  lastUsedAt: moment,
+});
+export const madeKey = apiKey.extend({ key: z.string() });
+export const apiKeys = z.looseObject({ keys: z.array(apiKey) });
+
+const auditEntry = z.looseObject({
+  id: z.string(),
+  at: z.string(),
+  who: z.string(),
+  address: z.string(),
+  action: z.string(),
+  target: z.string(),
+  outcome: z.string(),
+});
+export const auditPage = z.looseObject({ entries: z.array(auditEntry), nextCursor: z.string().nullable() });
+
 /** What a bulk operation on dead jobs did. */
 export const bulkResult = z.looseObject({
   matched: z.number(),
@@ -206,6 +231,11 @@ export const cluster = z.looseObject({
   ),
 });
 
+export type ApiKey = z.infer<typeof apiKey>;
+export type MadeKey = z.infer<typeof madeKey>;
+export type ApiKeys = z.infer<typeof apiKeys>;
+export type AuditEntry = z.infer<typeof auditEntry>;
+export type AuditPage = z.infer<typeof auditPage>;
 export type Job = z.infer<typeof job>;
 export type JobPage = z.infer<typeof jobPage>;
 export type BulkResult = z.infer<typeof bulkResult>;

@@ -41,6 +41,23 @@ export type QueueSettings = Pick<answers.Queue['settings'], 'concurrency' | 'con
   readonly rateLimit: { readonly limit: number; readonly interval: number | string } | null;
 };
 
+export interface NewApiKey {
+  readonly name: string;
+  readonly scopes: readonly string[];
+  readonly queues?: readonly string[];
+  readonly rate?: string;
+  readonly expiresIn?: string;
+  readonly expiresAt?: string;
+}
+
+/** Times are ISO 8601 with offset. */
+export interface AuditFilter {
+  readonly key?: string | undefined;
+  readonly action?: string | undefined;
+  readonly since?: string | undefined;
+  readonly until?: string | undefined;
+}
+
 interface BulkRequest extends DeadLetterFilter {
   readonly all?: boolean | undefined;
   readonly dryRun?: boolean | undefined;
@@ -132,6 +149,24 @@ export class StoreApi {
   private bulk(action: 'redrive' | 'purge', body: BulkRequest): Promise<answers.BulkResult> {
     const path = `api/v1/dead-letters/${action}`;
     return this.call(answers.bulkResult, { method: 'POST', path, body, repeatable: false });
+  }
+
+  /** Not repeated: a key whose answer was lost is one that nobody knows. */
+  createKey(key: NewApiKey): Promise<answers.MadeKey> {
+    return this.call(answers.madeKey, { method: 'POST', path: 'api/v1/keys', body: key, repeatable: false });
+  }
+
+  listKeys(all: boolean): Promise<answers.ApiKeys> {
+    return this.get(answers.apiKeys, 'api/v1/keys', { all: String(all) });
+  }
+
+  revokeKey(id: string): Promise<answers.ApiKey> {
+    const path = `api/v1/keys/${encodeURIComponent(id)}`;
+    return this.call(answers.apiKey, { method: 'DELETE', path, repeatable: true });
+  }
+
+  listAudit(filter: AuditFilter, limit: number): Promise<answers.AuditPage> {
+    return this.get(answers.auditPage, 'api/v1/audit', { ...filter, limit: String(limit) });
   }
 
   getCluster(): Promise<answers.Cluster> {

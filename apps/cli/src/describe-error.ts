@@ -11,6 +11,8 @@ export function describeError(error: unknown): string {
 
 function linesOf(error: unknown): string[] {
   if (error instanceof UsageError) return error.message.split('\n').map((line) => `error: ${line}`);
+  if (error instanceof RefusedError && error.status === 401)
+    return [`error: ${oneLine(error.message)}`, 'Set TRIUMVIR_API_KEY, or name a file with --api-key-file.'];
   if (error instanceof RefusedError)
     // The message of a refusal with faults is their summary.
     return error.faults.length > 0

@@ -97,6 +97,7 @@ async function open(
     return await fetch(urlOf(options.baseUrl, request), {
       headers: {
         accept: 'text/event-stream, application/problem+json',
+        ...(options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` }),
         ...(lastId === '' ? {} : { 'last-event-id': lastId }),
       },
       signal: cut.signal,

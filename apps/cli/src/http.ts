@@ -14,6 +14,8 @@ import {
 export interface HttpOptions {
   /** Address of the store; a path in it is kept, for a store behind a proxy. */
   readonly baseUrl: URL;
+  /** Sent with every request, where there is one. */
+  readonly apiKey?: string | undefined;
   /** Ends every request, and the retries, when it aborts. */
   readonly signal: AbortSignal;
   /** The longest a single try may take. Default 10 s. */
@@ -79,6 +81,7 @@ async function exchange(options: HttpOptions, request: HttpRequest, signal: Abor
       method: request.method,
       headers: {
         accept: 'application/json, application/problem+json',
+        ...(options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` }),
         ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
         ...request.headers,
       },

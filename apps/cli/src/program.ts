@@ -3,14 +3,17 @@
  * below.
  */
 import { Command, CommanderError, Option } from 'commander';
+import { apiKeyOf } from './api-key.js';
 import { StoreApi } from './api.js';
 import { checkedBy, storeUrl } from './arguments.js';
+import { addAuditCommand } from './commands/audit.js';
 import { addCancelCommand } from './commands/cancel.js';
 import { addClusterCommand } from './commands/cluster.js';
 import { addDlqCommand } from './commands/dlq.js';
 import { addEventsCommand } from './commands/events.js';
 import { addGetCommand } from './commands/get.js';
 import { addHandlerCommand } from './commands/handler.js';
+import { addKeyCommand } from './commands/key.js';
 import { addListCommand } from './commands/list.js';
 import { addLogsCommand } from './commands/logs.js';
 import { addQueueCommand } from './commands/queue.js';
@@ -40,6 +43,8 @@ const COMMANDS = [
   addQueueCommand,
   addClusterCommand,
   addHandlerCommand,
+  addKeyCommand,
+  addAuditCommand,
 ] as const;
 
 const LONGEST_HELP_LINE = 100;
@@ -61,8 +66,9 @@ export async function run(
     terminal,
     signal,
     api: () => {
-      const { url } = program.opts<{ url?: URL }>();
-      return new StoreApi({ baseUrl: storeUrlOf(url, terminal.env), signal });
+      const { url, apiKeyFile } = program.opts<{ url?: URL; apiKeyFile?: string }>();
+      const apiKey = apiKeyOf(apiKeyFile, terminal.env);
+      return new StoreApi({ baseUrl: storeUrlOf(url, terminal.env), apiKey, signal });
     },
     exitWith: (code) => {
       exitCode = code;
@@ -87,6 +93,7 @@ function baseProgram({ stdout, stderr }: Terminal): Command {
         checkedBy(storeUrl),
       ),
     )
+    .option('--api-key-file <path>', 'a file whose first line is the API key; else TRIUMVIR_API_KEY')
     .version(version())
     .addHelpText('afterAll', EXIT_CODES_HELP)
     .configureHelp({ showGlobalOptions: true })

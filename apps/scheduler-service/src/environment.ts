@@ -31,6 +31,9 @@ export const schedulerSettings = z.object({
   RETENTION_OCCURRENCES: durationText(60_000, 100 * 365 * 24 * 3_600_000)
     .prefault('30d')
     .describe('How long the ledger keeps what became of the due times of schedules, such as 30d.'),
+  RETENTION_AUDIT: durationText(60_000, 100 * 365 * 24 * 3_600_000)
+    .prefault('90d')
+    .describe('How long the audit log keeps who changed what, such as 90d.'),
   SCHEDULER_SHARDS: wholeNumber(1, 64)
     .default(1)
     .describe(

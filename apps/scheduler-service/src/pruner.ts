@@ -21,6 +21,8 @@ const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 interface KeptFor extends Retention {
   /** What became of due times, since it was recorded. */
   readonly occurrencesMs: number;
+  /** Entries of the audit log. */
+  readonly auditMs: number;
 }
 
 @Injectable()
@@ -47,8 +49,9 @@ export class Pruner {
     const keys = await this.repository.pruneIdempotencyKeys(term, STEP);
     const occurrences = await this.repository.pruneOccurrences(term, this.retention.occurrencesMs, STEP);
     const events = await this.repository.pruneEvents(term, EVENTS_KEPT_MS, EVENTS_STEP);
+    const audit = await this.repository.pruneAudit(term, this.retention.auditMs, STEP);
     const isDone = step.lastId === null && workflows.lastId === null;
-    if (isDone && keys < STEP && occurrences < STEP && events < EVENTS_STEP) {
+    if (isDone && keys < STEP && occurrences < STEP && audit < STEP && events < EVENTS_STEP) {
       await this.repository.pruneLiveOutputs(term, LIVE_OUTPUT_KEPT_MS);
       return ROUND_PAUSE_MS;
     }

@@ -72,6 +72,7 @@ export class SchedulerModule implements OnApplicationBootstrap {
               expiredMs: environment.RETENTION_EXPIRED,
               deadMs: environment.RETENTION_DEAD,
               occurrencesMs: environment.RETENTION_OCCURRENCES,
+              auditMs: environment.RETENTION_AUDIT,
             }),
         },
         { provide: DeliveryPublisher, useFactory: () => new DeliveryPublisher(environment, log) },

@@ -3,6 +3,7 @@ import 'reflect-metadata';
 import { runService } from '#common/runtime/service.js';
 import { taskError } from './compat/task-errors.js';
 import { storeEnvironment } from './environment.js';
+import { guardRoutes } from './access/access-guard.js';
 import { acceptBatches, acceptUndeclaredJson, BODY_LIMIT_BYTES } from './http/bodies.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { refuseForeignPages } from './http/foreign-pages.js';
@@ -16,6 +17,7 @@ await runService({
   bodyLimitBytes: BODY_LIMIT_BYTES,
   guard: (app, host) => {
     refuseForeignPages(app, host);
+    guardRoutes(app);
     acceptBatches(app);
     acceptUndeclaredJson(app);
   },

@@ -9,6 +9,13 @@ import { HealthController, readinessChecks } from '#common/health/health.control
 import { LoggingModule } from '#common/logging/logging.module.js';
 import type { ServiceContext } from '#common/runtime/service.js';
 import { MetricsController } from '#common/telemetry/metrics.controller.js';
+import { AccessService } from './access/access.service.js';
+import { AccessSettings } from './access/access-settings.js';
+import { KeyDirectory } from './access/key-directory.js';
+import { KeyService } from './access/key.service.js';
+import { KeysController } from './access/keys.controller.js';
+import { AuditController } from './audit/audit.controller.js';
+import { AuditLog } from './audit/audit-log.js';
 import { ClusterController } from './cluster/cluster.controller.js';
 import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
 import { TaskMasterController } from './compat/taskmaster.controller.js';
@@ -72,11 +79,18 @@ export class StoreModule implements OnApplicationBootstrap {
         WorkerTypesController,
         TaskMasterController,
         TaskQueueController,
+        KeysController,
+        AuditController,
         HealthController,
         MetricsController,
         OpenApiController,
       ],
       providers: [
+        { provide: AccessSettings, useValue: new AccessSettings(environment) },
+        KeyDirectory,
+        AccessService,
+        KeyService,
+        AuditLog,
         JobService,
         JobBatchService,
         WhyService,
@@ -91,7 +105,11 @@ export class StoreModule implements OnApplicationBootstrap {
         ...grpcProviders(environment, log),
         EventFeed,
         FollowedJobs,
-        { provide: OpenStreams, useFactory: () => new OpenStreams(environment.STORE_MAX_STREAMS) },
+        {
+          provide: OpenStreams,
+          inject: [AccessService],
+          useFactory: (access: AccessService) => new OpenStreams(environment.STORE_MAX_STREAMS, access),
+        },
         {
           provide: EVENT_DATABASE,
           useFactory: () =>
@@ -109,15 +127,16 @@ export class StoreModule implements OnApplicationBootstrap {
         },
         // ZooKeeper is not among them: without it the store still takes jobs and answers for them.
         readinessChecks(
-          (prisma: PrismaService, types: JobTypes) => [
+          (prisma: PrismaService, types: JobTypes, keys: KeyDirectory) => [
             { name: 'postgres', check: () => prisma.check() },
+            { name: 'api keys', check: () => keys.trouble },
             {
               name: 'job types',
               check: () =>
                 types.known.length > 0 ? undefined : 'no executor has announced its job types yet',
             },
           ],
-          [PrismaService, JobTypes],
+          [PrismaService, JobTypes, KeyDirectory],
         ),
       ],
     };

@@ -142,6 +142,7 @@ export function newJob(changes: Partial<NewJob> = {}): NewJob {
     expiresAt: null,
     tags: [],
     expiresInMs: null,
+    createdBy: null,
     ...changes,
   };
 }

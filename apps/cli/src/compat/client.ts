@@ -3,6 +3,7 @@
  * environment of the client of the Go, Redis and etcd scheduler.
  */
 import { mapConcurrently } from '../concurrency.js';
+import { apiKeyOf } from '../api-key.js';
 import { describeError } from '../describe-error.js';
 import { ExitCode, exitCodeOf, UsageError } from '../exit-codes.js';
 import { readText } from '../read-text.js';
@@ -77,12 +78,13 @@ async function runAll(
   commands: readonly NamedCommand[],
   choice: ServerChoice,
   atOnce: number,
-  { stdout }: Terminal,
+  { stdout, env }: Terminal,
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const servers = new Map<string, JobService>();
+  const apiKey = apiKeyOf(undefined, env);
   const serverAt = (address: string) => {
-    const server = servers.get(address) ?? new JobService(address);
+    const server = servers.get(address) ?? new JobService(address, apiKey);
     servers.set(address, server);
     return server;
   };

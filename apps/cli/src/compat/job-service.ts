@@ -17,8 +17,11 @@ export interface JobStatus {
 export class JobService {
   readonly #client: Client;
 
-  /** Connects with the first call. */
-  constructor(readonly address: string) {
+  /** Connects with the first call. @param apiKey sent with every call, where there is one */
+  constructor(
+    readonly address: string,
+    private readonly apiKey: string | undefined,
+  ) {
     this.#client = new JobServiceClient(address, credentials.createInsecure());
   }
 
@@ -43,6 +46,7 @@ export class JobService {
     const method = DEFINITION[name];
     if (method === undefined) throw new Error(`The .proto files have no method ${name}.`);
     const { path, requestSerialize, responseDeserialize } = method;
+    if (this.apiKey !== undefined) metadata.set('authorization', `Bearer ${this.apiKey}`);
     const options = { deadline: Date.now() + CALL_TIMEOUT_MS };
     return new Promise((resolve, reject) => {
       this.#client.makeUnaryRequest(

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { apiKeyOf } from '../api-key.js';
 import { describeError } from '../describe-error.js';
 import { ExitCode, exitCodeOf, UsageError } from '../exit-codes.js';
 import type { Terminal } from '../terminal.js';
@@ -48,7 +49,7 @@ export async function runWebUi(
     }
     const { host, port } = listenAddress(flags.addr ?? (env['WEBUI_ADDR'] || ':8080'));
     const servers = addresses('servers', flags.servers ?? (env['SERVERS'] || 'localhost:50051'));
-    const ui = new WebUi(servers, LOOPBACK.test(host) || host === '::1');
+    const ui = new WebUi(servers, apiKeyOf(undefined, env), LOOPBACK.test(host) || host === '::1');
     const server = createServer((request, response) => {
       ui.answer(request, response).catch(() => {
         // A request target that is none, or a client that hung up.
@@ -88,10 +89,11 @@ class WebUi {
 
   constructor(
     private readonly servers: readonly string[],
+    apiKey: string | undefined,
     /** Answers to the names of loopback only: a page of another site can give its own name the address 127.0.0.1. */
     private readonly loopbackOnly: boolean,
   ) {
-    this.#clients = new Map(servers.map((server) => [server, new JobService(server)]));
+    this.#clients = new Map(servers.map((server) => [server, new JobService(server, apiKey)]));
   }
 
   close(): void {

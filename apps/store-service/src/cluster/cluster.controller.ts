@@ -1,5 +1,6 @@
 /** GET /api/v1/cluster: who is alive, who stands for what, who leads under which epoch, and what each executor does. */
 import { Controller, Get } from '@nestjs/common';
+import { Requires } from '#common/access/requires.js';
 import { ClusterView } from '#common/coordination/cluster-view.js';
 import { ExecutorRepository } from '#common/database/executor.repository.js';
 import { LeaderEpochs } from '#common/database/leader-epochs.js';
@@ -18,6 +19,7 @@ export class ClusterController {
 
   /** 503 while ZooKeeper or Postgres is away. */
   @Get()
+  @Requires('read')
   @Operation(getCluster)
   async get(): Promise<ClusterAnswer> {
     const [snapshot, epochs, executors] = await Promise.all([

@@ -14,15 +14,19 @@ export class CoordinatorGrpcService {
     name: NAME,
     definition: serviceOf(loadProtos(COORDINATOR_PROTO), NAME),
     methods: {
-      SubmitTask: unary(async ({ data: command = '' }: { readonly data?: string }, { metadata }) => {
-        const idempotencyKey = idempotencyKeyOf(metadata);
-        const { id } = await this.commands.submit(
-          NAME,
-          { command, idempotencyKey },
-          { 'payload.command': 'data' },
-        );
-        return { message: 'Task submitted successfully', taskId: id };
-      }),
+      SubmitTask: unary(
+        'submit',
+        async ({ data: command = '' }: { readonly data?: string }, { metadata, caller }) => {
+          const idempotencyKey = idempotencyKeyOf(metadata);
+          const { id } = await this.commands.submit(
+            NAME,
+            { command, idempotencyKey },
+            { 'payload.command': 'data' },
+            caller,
+          );
+          return { message: 'Task submitted successfully', taskId: id };
+        },
+      ),
     },
   };
 

@@ -45,35 +45,38 @@ export class SchedulerGrpcServices {
       name: JOBS,
       definition: serviceOf(PROTOS, JOBS),
       methods: {
-        SubmitJob: unary((request: JobMessage, call) => this.#submitJob(request, call)),
-        GetJobStatus: unary((request: IdMessage) => this.#jobStatus(request)),
+        SubmitJob: unary('submit', (request: JobMessage, call) => this.#submitJob(request, call)),
+        GetJobStatus: unary('read', (request: IdMessage, call) => this.#jobStatus(request, call)),
       },
     },
     {
       name: TASKS,
       definition: serviceOf(PROTOS, TASKS),
       methods: {
-        SubmitTask: unary((request: TaskMessage, call) => this.#submitTask(request, call)),
-        GetTaskStatus: unary((request: IdMessage) => this.#taskStatus(request)),
+        SubmitTask: unary('submit', (request: TaskMessage, call) => this.#submitTask(request, call)),
+        GetTaskStatus: unary('read', (request: IdMessage, call) => this.#taskStatus(request, call)),
       },
     },
   ];
 
   constructor(private readonly commands: ShellCommands) {}
 
-  async #submitJob({ id: ownId = '', command = '' }: JobMessage, { metadata }: Call): Promise<object> {
+  async #submitJob(
+    { id: ownId = '', command = '' }: JobMessage,
+    { metadata, caller }: Call,
+  ): Promise<object> {
     const idempotencyKey = idempotencyKeyOf(metadata);
     const fields = { 'payload.command': 'command' };
-    const { job, id } = await this.commands.submit(JOBS, { command, ownId, idempotencyKey }, fields);
+    const { job, id } = await this.commands.submit(JOBS, { command, ownId, idempotencyKey }, fields, caller);
     return { jobId: id, success: true, message: `Job submitted successfully, as ${job.id}` };
   }
 
-  async #jobStatus({ id = '' }: IdMessage): Promise<object> {
-    const job = await this.commands.find(JOBS, id);
+  async #jobStatus({ id = '' }: IdMessage, { caller }: Call): Promise<object> {
+    const job = await this.commands.find(JOBS, id, caller);
     return {
       id,
       status: STATUS_WORDS[job.state],
-      output: await this.commands.output(job),
+      output: await this.commands.output(job, caller),
       createdAt: unixSeconds(job.createdAt),
       updatedAt: unixSeconds(lastChange(job)),
     };
@@ -81,7 +84,7 @@ export class SchedulerGrpcServices {
 
   async #submitTask(
     { id: ownId = '', name = '', command = '', scheduleTime = 0 }: TaskMessage,
-    { metadata }: Call,
+    { metadata, caller }: Call,
   ): Promise<object> {
     const idempotencyKey = idempotencyKeyOf(metadata);
     const due = scheduleTime === 0 ? {} : { runAt: isoOf({ seconds: scheduleTime }) };
@@ -90,13 +93,14 @@ export class SchedulerGrpcServices {
       TASKS,
       { command, name, ownId, idempotencyKey, ...due },
       fields,
+      caller,
     );
     return { taskId: id, success: true, message: `Task submitted successfully, as ${job.id}` };
   }
 
-  async #taskStatus({ id = '' }: IdMessage): Promise<object> {
-    const job = await this.commands.find(TASKS, id);
-    return { id, status: STATUS_WORDS[job.state], result: await this.commands.output(job) };
+  async #taskStatus({ id = '' }: IdMessage, { caller }: Call): Promise<object> {
+    const job = await this.commands.find(TASKS, id, caller);
+    return { id, status: STATUS_WORDS[job.state], result: await this.commands.output(job, caller) };
   }
 }
 

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import type { Job } from '#common/domain/job.js';
+import type { Caller } from '../access/caller.js';
 import { Problem } from '../http/problem.js';
 import { checked, invalid } from '../http/validation.js';
 import { presentOutput } from '../jobs/job.presenter.js';
@@ -44,6 +45,7 @@ export class ShellCommands {
     system: string,
     { command, name = '', runAt, env, ownId = '', idempotencyKey }: ShellCommand,
     fields: FieldNames,
+    caller: Caller,
   ): Promise<{ job: Job; id: string }> {
     const body = {
       type: 'command',
@@ -58,7 +60,11 @@ export class ShellCommands {
       if (command.trim() === '')
         throw invalid('validation-failed', [{ field: 'payload.command', message: 'must not be empty' }]);
       const request = checked(createJobSchema, body, 'validation-failed');
-      const { job } = await this.jobs.submit(request, ownId === '' ? idempotencyKey : keyOf(system, ownId));
+      const { job } = await this.jobs.submit(
+        request,
+        ownId === '' ? idempotencyKey : keyOf(system, ownId),
+        caller,
+      );
       return { job, id: ownId === '' ? job.id : ownId };
     } catch (error) {
       throw error instanceof Problem ? inTheirWords(error, fields, ownId) : error;
@@ -66,20 +72,20 @@ export class ShellCommands {
   }
 
   /** @throws Problem when there is no such job; one by an id of the client's own is known for 24 hours */
-  async find(system: string, id: string): Promise<Job> {
+  async find(system: string, id: string, caller: Caller): Promise<Job> {
     if (id.trim() === '') throw invalid('bad-request', [{ field: 'id', message: 'must not be empty' }]);
     if (z.uuid().safeParse(id).success) {
-      const job = await this.jobs.find(id);
+      const job = await this.jobs.find(id, caller);
       if (job !== undefined) return job;
     }
-    const job = await this.jobs.findByIdempotencyKey(keyOf(system, id));
+    const job = await this.jobs.findByIdempotencyKey(keyOf(system, id), caller);
     if (job === undefined) throw new Problem('not-found', `There is no job with id ${id}.`);
     return job;
   }
 
   /** Standard output and standard error of the latest attempt, in the order of writing. */
-  async output({ id }: Job): Promise<string> {
-    const { attempt, pieces } = await this.jobs.output(id, undefined);
+  async output({ id }: Job, caller: Caller): Promise<string> {
+    const { attempt, pieces } = await this.jobs.output(id, undefined, caller);
     return presentOutput(id, attempt, pieces).output;
   }
 }
@@ -89,12 +95,14 @@ function keyOf(system: string, ownId: string): string {
   return `${system}:${createHash('sha256').update(ownId).digest('base64url')}`;
 }
 
-function inTheirWords({ kind, detail, errors }: Problem, fields: FieldNames, ownId: string): Problem {
+function inTheirWords(problem: Problem, fields: FieldNames, ownId: string): Problem {
+  const { kind, errors } = problem;
   if (ownId !== '' && errors.some(({ field }) => field === 'Idempotency-Key')) {
     const message = 'stands for another command already';
     return new Problem('conflict', `id: ${message}`, [{ field: 'id', message }]);
   }
-  if (errors.length === 0) return new Problem(kind, detail);
+  // What is not about the fields keeps its sentence and its headers.
+  if (errors.length === 0 || (kind !== 'bad-request' && kind !== 'validation-failed')) return problem;
   return invalid(
     kind,
     errors.map(({ field, ...rest }) => ({ ...rest, field: fields[field] ?? field })),

@@ -2,11 +2,14 @@
 import { Body, Controller, Get, Headers, HttpCode, Inject, Param, Post, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { Requires } from '#common/access/requires.js';
 import { ClusterView } from '#common/coordination/cluster-view.js';
 import { ZookeeperSession } from '#common/coordination/zookeeper-session.js';
 import { ExecutorRepository } from '#common/database/executor.repository.js';
 import { DEFAULT_QUEUE } from '#common/domain/job.js';
 import { READINESS_CHECKS, runChecks, type ReadinessCheck } from '#common/health/health.controller.js';
+import { CalledBy } from '../access/called-by.js';
+import { Caller } from '../access/caller.js';
 import { Operation, type View } from '../http/operation.js';
 import { Problem } from '../http/problem.js';
 import { checked, ValidationPipe } from '../http/validation.js';
@@ -48,16 +51,18 @@ export class TaskQueueController {
 
   @Post('tasks')
   @HttpCode(201)
+  @Requires('submit', { audited: false })
   @Operation(createTask)
   async create(
     @Body({ schema: newTaskSchema, pipes: [new NewTaskPipe()] }) task: NewTask,
     @Headers('idempotency-key') key: string | undefined,
+    @CalledBy() caller: Caller,
   ): Promise<View<typeof createdTaskSchema>> {
     const idempotencyKey = checked(idempotencyKeySchema, key, 'bad-request', ['Idempotency-Key']);
     const { type } = task;
     try {
       const request = checked(createJobSchema, { type, payload: payloadOf(task) }, 'validation-failed');
-      const { job } = await this.jobs.submit(request, idempotencyKey);
+      const { job } = await this.jobs.submit(request, idempotencyKey, caller);
       return { task_id: job.id, status: 'queued', message: 'Task created successfully' };
     } catch (error) {
       throw error instanceof Problem ? inTaskWords(error, type) : error;
@@ -65,31 +70,37 @@ export class TaskQueueController {
   }
 
   @Get('tasks')
+  @Requires('read')
   @Operation(listTasks)
-  async list(): Promise<View<typeof taskListSchema>> {
-    const { jobs } = await this.jobs.list({ limit: LISTED });
+  async list(@CalledBy() caller: Caller): Promise<View<typeof taskListSchema>> {
+    const { jobs } = await this.jobs.list({ limit: LISTED }, caller);
     const tasks = jobs.map((job) => presentTask(job, job.omitted));
     return { tasks, count: tasks.length };
   }
 
   @Get('tasks/:id')
+  @Requires('read')
   @Operation(getTask)
   async get(
     @Param({ schema: taskIdSchema, pipes: [new ValidationPipe('bad-request')] }) { id }: { id: string },
+    @CalledBy() caller: Caller,
   ): Promise<TaskView> {
-    const job = z.uuid().safeParse(id).success ? await this.jobs.find(id) : undefined;
+    const job = z.uuid().safeParse(id).success ? await this.jobs.find(id, caller) : undefined;
     if (job === undefined) throw new Problem('not-found', 'Task not found');
     return presentTask(job);
   }
 
   @Get('queue/stats')
+  @Requires('read')
   @Operation(getTaskQueueStats)
-  async stats(): Promise<View<typeof taskQueueStatsSchema>> {
+  async stats(@CalledBy() caller: Caller): Promise<View<typeof taskQueueStatsSchema>> {
+    caller.requireAllQueues();
     const [waiting, total] = await Promise.all([this.queues.waiting(DEFAULT_QUEUE), this.jobs.total()]);
     return { queue_length: waiting, total_tasks: total };
   }
 
   @Get('health')
+  @Requires('nothing')
   @Operation(getTaskQueueHealth)
   async health(@Res({ passthrough: true }) reply: FastifyReply): Promise<View<typeof taskQueueHealthSchema>> {
     const redis = { name: 'redis', check: () => this.#wayToExecutors() };

@@ -24,12 +24,25 @@ const TASK = {
 const refused = (description: string, error: string) =>
   ({ description, schema: taskErrorSchema, example: { error } }) as const;
 
-/** What each of these routes may answer. */
+const FORBIDDEN = refused(
+  'A change is asked for by a page of another site; or the API key lacks the scope, or is limited to other queues.',
+  'A change may not be asked for by a page of another site.',
+);
+
+/** What each route that needs a key may answer. */
 const ALWAYS = {
-  403: refused(
-    'A change is asked for by a page of another site.',
-    'A change may not be asked for by a page of another site.',
-  ),
+  401: {
+    ...refused('No API key came with the request, or none that may be used.', 'An API key is needed.'),
+    headers: { 'WWW-Authenticate': 'Says that a bearer token is wanted.' },
+  },
+  429: {
+    ...refused(
+      'The API key has made as many requests as its rate allows.',
+      'The key "nightly reports" has made as many requests as it may. Try again in 1 s.',
+    ),
+    headers: { 'Retry-After': 'Seconds.' },
+  },
+  403: FORBIDDEN,
   500: refused(
     'An error of the store itself. It has been logged.',
     'The service met an error of its own. It has been logged.',
@@ -112,7 +125,7 @@ export const getTaskQueueHealth = {
   summary: 'Ask for health, as the Flask task queue does',
   description: 'Probes of an orchestrator should rather ask `/health/live` and `/health/ready`.',
   answers: {
-    403: ALWAYS[403],
+    403: FORBIDDEN,
     500: ALWAYS[500],
     200: {
       description: 'Tasks are taken and run.',

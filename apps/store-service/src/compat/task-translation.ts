@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Job, JobState, Json } from '#common/domain/job.js';
 import type { View } from '../http/operation.js';
 import { invalid } from '../http/validation.js';
-import { Problem } from '../http/problem.js';
+import type { Problem } from '../http/problem.js';
 import { emailDataSchema, type NewTask, type taskSchema } from './task-queue.schemas.js';
 
 export type TaskView = View<typeof taskSchema>;
@@ -56,17 +56,16 @@ function dataOf({ type, payload }: Job): Json {
 
 /** The same problem in the field names of that system. */
 export function inTaskWords(problem: Problem, type: string): Problem {
-  const { kind, detail, errors } = problem;
-  if (errors.length === 0) return problem;
+  const { kind, errors } = problem;
+  // What is not about the body keeps its sentence and its headers.
+  if (errors.length === 0 || (kind !== 'bad-request' && kind !== 'validation-failed')) return problem;
   const fieldIn = (field: string) => {
     const name = field.replace(/^payload\b/, 'data');
     if (type !== 'email') return name;
     return name.replace(/^data\.to\b/, 'data.recipient').replace(/^data\.text\b/, 'data.content');
   };
-  return kind === 'conflict'
-    ? new Problem(kind, detail, errors)
-    : invalid(
-        kind,
-        errors.map(({ field, ...rest }) => ({ ...rest, field: fieldIn(field) })),
-      );
+  return invalid(
+    kind,
+    errors.map(({ field, ...rest }) => ({ ...rest, field: fieldIn(field) })),
+  );
 }

@@ -1,6 +1,9 @@
 /** POST /schedule and GET /status: TaskMaster's HTTP interface. */
 import { Body, Controller, Get, Headers, HttpCode, Post, Query } from '@nestjs/common';
+import { Requires } from '#common/access/requires.js';
 import type { Job, Json } from '#common/domain/job.js';
+import { CalledBy } from '../access/called-by.js';
+import { Caller } from '../access/caller.js';
 import { Operation, type View } from '../http/operation.js';
 import { Problem } from '../http/problem.js';
 import { checked, ValidationPipe } from '../http/validation.js';
@@ -30,10 +33,12 @@ export class TaskMasterController {
 
   @Post('schedule')
   @HttpCode(200)
+  @Requires('submit', { audited: false })
   @Operation(scheduleCommand)
   async schedule(
     @Body({ schema: scheduleCommandSchema, pipes: [inBody] }) { command, scheduled_at: due }: ScheduleCommand,
     @Headers('idempotency-key') key: string | undefined,
+    @CalledBy() caller: Caller,
   ): Promise<View<typeof scheduledCommandSchema>> {
     const idempotencyKey = checked(idempotencyKeySchema, key, 'bad-request', ['Idempotency-Key']);
     const runAt = due.toISOString();
@@ -41,16 +46,19 @@ export class TaskMasterController {
       SYSTEM,
       { command, runAt, env: { [DUE_VARIABLE]: runAt }, idempotencyKey },
       FIELDS,
+      caller,
     );
     return { command, scheduled_at: Math.floor(due.getTime() / 1000), task_id: id };
   }
 
   @Get('status')
+  @Requires('read')
   @Operation(getCommandStatus)
   async status(
     @Query({ schema: commandStatusQuerySchema, pipes: [inUrl] }) { task_id: id }: CommandStatusQuery,
+    @CalledBy() caller: Caller,
   ): Promise<View<typeof commandStatusSchema>> {
-    const job = await this.commands.find(SYSTEM, id);
+    const job = await this.commands.find(SYSTEM, id, caller);
     const command = textAt(job.payload, 'command');
     if (command === undefined) throw new Problem('not-found', `The job with id ${id} is not a command.`);
     const { queuedAt, startedAt, finishedAt } = job;

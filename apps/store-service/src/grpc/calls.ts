@@ -12,15 +12,19 @@ import type {
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import type { ServiceDefinition } from '@grpc/proto-loader';
+import type { Scope } from '#common/domain/access.js';
 import type { Logger } from '#common/logging/logger.js';
+import type { Caller } from '../access/caller.js';
 import { BODY_LIMIT_BYTES } from '../http/bodies.js';
 import { toProblem } from '../http/problem.filter.js';
 import { Problem } from '../http/problem.js';
+import { callerOf } from './call-guard.js';
 import { grpcStatus, type GrpcStatus } from './status.js';
 
 /** What a method is told beside its message. */
 export interface Call {
   readonly metadata: Metadata;
+  readonly caller: Caller;
   /** Aborts when nobody waits for the answer any more; for a stream also when the store begins to stop. */
   readonly signal: AbortSignal;
 }
@@ -28,7 +32,11 @@ export interface Call {
 /** The message is what the .proto files say; whether its values make sense is for the method to check. */
 type Answer<Request, Response> = (request: Request, call: Call) => Response;
 
-export type Method = { readonly maxBytes: number } & (
+export type Method = {
+  /** What a key needs to call it; `nothing` is open to all. */
+  readonly scope: Scope | 'nothing';
+  readonly maxBytes: number;
+} & (
   | { readonly kind: 'unary'; readonly run: Answer<never, Promise<object>> }
   | { readonly kind: 'stream'; readonly run: Answer<never, AsyncIterable<object>> }
 );
@@ -43,21 +51,27 @@ export interface GrpcService {
 
 /** @param maxBytes largest accepted message; by default that of a REST request for one job */
 export function unary<Request>(
+  scope: Scope | 'nothing',
   run: Answer<Request, Promise<object>>,
   maxBytes: number = BODY_LIMIT_BYTES,
 ): Method {
-  return { kind: 'unary', run, maxBytes };
+  return { kind: 'unary', scope, run, maxBytes };
 }
 
 /** The stream ends when `run` ends, which it does soon after its signal aborts. */
-export function stream<Request>(run: Answer<Request, AsyncIterable<object>>): Method {
-  return { kind: 'stream', run, maxBytes: BODY_LIMIT_BYTES };
+export function stream<Request>(
+  scope: Scope | 'nothing',
+  run: Answer<Request, AsyncIterable<object>>,
+): Method {
+  return { kind: 'stream', scope, run, maxBytes: BODY_LIMIT_BYTES };
 }
 
 export interface CallOptions {
   readonly log: Logger;
   /** Aborts when the store begins to stop. */
   readonly stopping: AbortSignal;
+  /** Calls back when somebody's right to be here has ended; what it returns is called when nobody cares any more. */
+  readonly whenEnded: (caller: Caller, end: () => void) => () => void;
 }
 
 /** The service as grpc-js wants it. */
@@ -114,7 +128,7 @@ function handlerOf(method: Method, options: CallOptions): UntypedServiceImplemen
       };
     case 'stream':
       return (call: StreamCall) => {
-        runStream(method.run, call, options.stopping).then(
+        runStream(method.run, call, options).then(
           () => call.end(),
           // This is how a stream of grpc-js is ended with a status.
           (error: unknown) => call.emit('error', failure(error, call, options.log)),
@@ -129,27 +143,37 @@ async function runUnary(run: Answer<never, Promise<object>>, call: UnaryCall): P
   // What was under way when the store began to stop is still answered.
   const wanted = new AbortController();
   call.once('cancelled', () => wanted.abort());
-  return run(messageOf(call.request), { metadata: call.metadata, signal: wanted.signal });
+  const { metadata } = call;
+  return run(messageOf(call.request), { metadata, caller: callerOf(metadata), signal: wanted.signal });
 }
 
 async function runStream(
   run: Answer<never, AsyncIterable<object>>,
   call: StreamCall,
-  stopping: AbortSignal,
+  { stopping, whenEnded }: CallOptions,
 ): Promise<void> {
   const wanted = new AbortController();
   const abort = () => wanted.abort();
   call.once('cancelled', abort);
   stopping.addEventListener('abort', abort, { once: true });
+  const { metadata } = call;
+  const caller = callerOf(metadata);
+  let hasEnded = false;
+  const forget = whenEnded(caller, () => {
+    hasEnded = true;
+    abort();
+  });
   try {
     const { signal } = wanted;
-    for await (const message of run(messageOf(call.request), { metadata: call.metadata, signal })) {
+    for await (const message of run(messageOf(call.request), { metadata, caller, signal })) {
       if (signal.aborted) break;
       if (!call.write(message)) await once(call, 'drain', { signal }).catch(() => undefined);
     }
   } finally {
+    forget();
     stopping.removeEventListener('abort', abort);
   }
+  if (hasEnded) throw new Problem('unauthenticated', 'This API key has ended, and the call with it.');
   if (stopping.aborted) throw new Problem('unavailable', 'The store is stopping; call again.');
 }
 

@@ -6,6 +6,9 @@ import { ReflectionService } from '@grpc/reflection';
 import { loadProtos } from '#common/grpc/protos.js';
 import type { Logger } from '#common/logging/logger.js';
 import { BATCH_LIMIT_BYTES } from '../http/bodies.js';
+import type { Scope } from '#common/domain/access.js';
+import type { AccessService } from '../access/access.service.js';
+import { guardCalls } from './call-guard.js';
 import { implement, type GrpcService } from './calls.js';
 
 export interface GrpcServerOptions {
@@ -15,6 +18,7 @@ export interface GrpcServerOptions {
   readonly services: readonly GrpcService[];
   /** The .proto files that reflection tells of. */
   readonly protos: readonly string[];
+  readonly access: AccessService;
   readonly log: Logger;
 }
 
@@ -40,12 +44,16 @@ const BIND_PAUSE_MS = 250;
 
 export class GrpcServer implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #stopping = new AbortController();
-  readonly #server = new Server(CHANNEL_OPTIONS);
+  readonly #server: Server;
 
   constructor(private readonly options: GrpcServerOptions) {
-    const { services, protos, log } = options;
+    const { services, protos, access, log } = options;
+    const interceptors = [guardCalls(access, scopesOf(services))];
+    this.#server = new Server({ ...CHANNEL_OPTIONS, interceptors });
+    const stopping = this.#stopping.signal;
+    const whenEnded = access.whenEnded.bind(access);
     for (const service of services) {
-      const { definition, implementation } = implement(service, { log, stopping: this.#stopping.signal });
+      const { definition, implementation } = implement(service, { log, stopping, whenEnded });
       this.#server.addService(definition, implementation);
     }
     new ReflectionService(loadProtos(...protos), {
@@ -87,6 +95,15 @@ export class GrpcServer implements OnApplicationBootstrap, BeforeApplicationShut
       });
     });
   }
+}
+
+/** What each method needs, by its path. */
+function scopesOf(services: readonly GrpcService[]): ReadonlyMap<string, Scope | 'nothing'> {
+  return new Map(
+    services.flatMap(({ name, methods }) =>
+      Object.entries(methods).map(([method, { scope }]) => [`/${name}/${method}`, scope] as const),
+    ),
+  );
 }
 
 function cannotListen(address: string, cause: Error): Error {

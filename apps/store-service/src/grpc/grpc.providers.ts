@@ -1,6 +1,7 @@
 /** Everything behind the gRPC port, for the dependency injection of the store. */
 import type { Provider } from '@nestjs/common';
 import type { Logger } from '#common/logging/logger.js';
+import { AccessService } from '../access/access.service.js';
 import { COORDINATOR_PROTO, CoordinatorGrpcService } from '../compat/coordinator.service.js';
 import { SCHEDULER_PROTO, SchedulerGrpcServices } from '../compat/scheduler.service.js';
 import { ShellCommands } from '../compat/shell-commands.js';
@@ -23,12 +24,19 @@ export function grpcProviders(
     HealthGrpcService,
     {
       provide: GrpcServer,
-      inject: [JobsGrpcService, SchedulerGrpcServices, CoordinatorGrpcService, HealthGrpcService],
+      inject: [
+        JobsGrpcService,
+        SchedulerGrpcServices,
+        CoordinatorGrpcService,
+        HealthGrpcService,
+        AccessService,
+      ],
       useFactory: (
         jobs: JobsGrpcService,
         scheduler: SchedulerGrpcServices,
         coordinator: CoordinatorGrpcService,
         health: HealthGrpcService,
+        access: AccessService,
       ) => {
         const services = [jobs.service, ...scheduler.services, coordinator.service];
         health.knows(services.map(({ name }) => name));
@@ -37,6 +45,7 @@ export function grpcProviders(
           port: SERVER_PORT,
           services: [...services, health.service],
           protos: [JOBS_PROTO, SCHEDULER_PROTO, COORDINATOR_PROTO, HEALTH_PROTO],
+          access,
           log,
         });
       },

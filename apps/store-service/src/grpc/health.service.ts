@@ -23,9 +23,9 @@ export class HealthGrpcService {
     name: NAME,
     definition: serviceOf(loadProtos(HEALTH_PROTO), NAME),
     methods: {
-      Check: unary((request: Request) => this.#check(request)),
-      Watch: stream((request: Request, call) => this.#watch(request, call)),
-      List: unary(() => this.#list()),
+      Check: unary('nothing', (request: Request) => this.#check(request)),
+      Watch: stream('nothing', (request: Request, call) => this.#watch(request, call)),
+      List: unary('nothing', () => this.#list()),
     },
   };
 

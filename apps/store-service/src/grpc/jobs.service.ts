@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { loadProtos, serviceOf } from '#common/grpc/protos.js';
 import { BATCH_LIMIT_BYTES } from '../http/bodies.js';
+import { AuditLog } from '../audit/audit-log.js';
 import { Problem } from '../http/problem.js';
 import { checked } from '../http/validation.js';
 import { batchBodySchema } from '../jobs/job-batch.schemas.js';
@@ -28,15 +29,18 @@ export class JobsGrpcService {
     name: NAME,
     definition: serviceOf(loadProtos(JOBS_PROTO), NAME),
     methods: {
-      SubmitJob: unary((request: { readonly job?: NewJobMessage }, call) => this.#submit(request, call)),
+      SubmitJob: unary('submit', (request: { readonly job?: NewJobMessage }, call) =>
+        this.#submit(request, call),
+      ),
       SubmitJobs: unary(
+        'submit',
         (request: { readonly jobs?: readonly NewJobMessage[]; readonly atomic?: boolean }, call) =>
           this.#submitMany(request, call),
         BATCH_LIMIT_BYTES,
       ),
-      GetJob: unary((request: JobIdMessage) => this.#get(request)),
-      WatchJob: stream((request: JobIdMessage, call) => this.#watch(request, call)),
-      CancelJob: unary(async (request: JobIdMessage) => jobMessage(await this.jobs.cancel(idOf(request)))),
+      GetJob: unary('read', (request: JobIdMessage, call) => this.#get(request, call)),
+      WatchJob: stream('read', (request: JobIdMessage, call) => this.#watch(request, call)),
+      CancelJob: unary('operate', (request: JobIdMessage, call) => this.#cancel(request, call)),
     },
   };
 
@@ -44,21 +48,22 @@ export class JobsGrpcService {
     private readonly jobs: JobService,
     private readonly batches: JobBatchService,
     private readonly watcher: JobWatcher,
+    private readonly audit: AuditLog,
   ) {}
 
-  async #submit({ job = {} }: { readonly job?: NewJobMessage }, { metadata }: Call): Promise<object> {
+  async #submit({ job = {} }: { readonly job?: NewJobMessage }, { metadata, caller }: Call): Promise<object> {
     const request = checked(createJobSchema, bodyOf(job), 'validation-failed');
-    const submitted = await this.jobs.submit(request, idempotencyKeyOf(metadata));
+    const submitted = await this.jobs.submit(request, idempotencyKeyOf(metadata), caller);
     return { job: jobMessage(submitted.job), created: submitted.created };
   }
 
   async #submitMany(
     { jobs = [], atomic = false }: { readonly jobs?: readonly NewJobMessage[]; readonly atomic?: boolean },
-    { metadata }: Call,
+    { metadata, caller }: Call,
   ): Promise<object> {
     const items = checked(batchBodySchema, { jobs: jobs.map(bodyOf) }, 'validation-failed').jobs;
     const idempotencyKey = idempotencyKeyOf(metadata);
-    const results = await this.batches.submit(items, { atomic, idempotencyKey });
+    const results = await this.batches.submit(items, { atomic, idempotencyKey, caller });
     const rejected = results.filter((result) => 'error' in result).length;
     const created = results.filter((result) => 'created' in result && result.created).length;
     return {
@@ -69,13 +74,20 @@ export class JobsGrpcService {
     };
   }
 
-  async #get(request: JobIdMessage): Promise<object> {
-    const { job, earlier } = await this.jobs.getWithHistory(idOf(request));
+  async #get(request: JobIdMessage, { caller }: Call): Promise<object> {
+    const { job, earlier } = await this.jobs.getWithHistory(idOf(request), caller);
     return jobMessageWithAttempts(job, earlier);
   }
 
-  async *#watch(request: JobIdMessage, { signal }: Call): AsyncGenerator<object> {
+  async #cancel(request: JobIdMessage, { caller }: Call): Promise<object> {
     const id = idOf(request);
+    const audited = { action: `${NAME}/CancelJob`, target: id };
+    return jobMessage(await this.audit.recorded(caller, audited, () => this.jobs.cancel(id, caller)));
+  }
+
+  async *#watch(request: JobIdMessage, { caller, signal }: Call): AsyncGenerator<object> {
+    const id = idOf(request);
+    await this.jobs.requireReach(id, caller);
     let found = false;
     for await (const job of this.watcher.watch(id, signal)) {
       found = true;

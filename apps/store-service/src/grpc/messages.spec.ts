@@ -48,6 +48,7 @@ const job: Job = {
   fairnessKey: null,
   expiresAt: null,
   tags: [],
+  createdBy: null,
 };
 
 const throughTheWire = (given: object) => message('Job').deserialize(message('Job').serialize(given));

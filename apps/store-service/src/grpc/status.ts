@@ -10,6 +10,7 @@ import type { FieldProblem, Problem, ProblemKind } from '../http/problem.js';
 const CODES: Readonly<Record<ProblemKind, status>> = {
   'bad-request': status.INVALID_ARGUMENT,
   'validation-failed': status.INVALID_ARGUMENT,
+  unauthenticated: status.UNAUTHENTICATED,
   forbidden: status.PERMISSION_DENIED,
   'not-found': status.NOT_FOUND,
   conflict: status.FAILED_PRECONDITION,
@@ -17,6 +18,7 @@ const CODES: Readonly<Record<ProblemKind, status>> = {
   'payload-too-large': status.RESOURCE_EXHAUSTED,
   'unsupported-media-type': status.INVALID_ARGUMENT,
   'method-not-allowed': status.UNIMPLEMENTED,
+  'too-many-requests': status.RESOURCE_EXHAUSTED,
   unavailable: status.UNAVAILABLE,
   internal: status.INTERNAL,
 };
@@ -59,6 +61,10 @@ export function statusMessage(problem: Problem): StatusMessage {
     details.push(anyOf('google.rpc.BadRequest', { fieldViolations: violations(problem.errors) }));
   if (problem.kind === 'unavailable')
     details.push(anyOf('google.rpc.RetryInfo', { retryDelay: { seconds: RETRY_AFTER_S } }));
+  if (problem.kind === 'too-many-requests')
+    details.push(
+      anyOf('google.rpc.RetryInfo', { retryDelay: { seconds: Number(problem.headers['retry-after']) } }),
+    );
   return { code: codeOf(problem), message: cut(problem.detail, MAX_MESSAGE), details };
 }
 

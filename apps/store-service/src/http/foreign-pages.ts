@@ -37,7 +37,7 @@ export function foreignness(
   return undefined;
 }
 
-function isLoopback(listenHost: string): boolean {
+export function isLoopback(listenHost: string): boolean {
   return listenHost === '::1' || LOOPBACK.test(listenHost);
 }
 

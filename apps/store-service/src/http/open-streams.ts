@@ -1,6 +1,7 @@
 /** The answers of a store that do not end by themselves: how many there may be, signs of life, and their end with the store. */
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { AccessService } from '../access/access.service.js';
 import { EventStream } from './event-stream.js';
 import { Problem } from './problem.js';
 
@@ -15,7 +16,10 @@ export class OpenStreams implements BeforeApplicationShutdown {
   #stopping = false;
 
   /** @param limit most streams at once */
-  constructor(private readonly limit: number) {}
+  constructor(
+    private readonly limit: number,
+    private readonly access: Pick<AccessService, 'whenEnded'>,
+  ) {}
 
   /**
    * Begins to answer with a stream of events.
@@ -30,8 +34,18 @@ export class OpenStreams implements BeforeApplicationShutdown {
       );
     }
     const stream = new EventStream(request, reply);
-    if (!stream.signal.aborted) this.#streams.add(stream);
-    stream.signal.addEventListener('abort', () => this.#streams.delete(stream), { once: true });
+    if (stream.signal.aborted) return stream;
+    this.#streams.add(stream);
+    const forget =
+      request.caller === undefined
+        ? undefined
+        : // Who comes back then is told why there is no more.
+          this.access.whenEnded(request.caller, () => stream.end());
+    const close = () => {
+      this.#streams.delete(stream);
+      forget?.();
+    };
+    stream.signal.addEventListener('abort', close, { once: true });
     return stream;
   }
 

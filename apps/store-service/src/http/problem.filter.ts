@@ -30,6 +30,7 @@ export class ProblemFilter implements ErrorAnswers {
       this.log.debug('request refused', { method: request.method, path: request.url.split('?')[0], error });
     }
     if (problem.kind === 'unavailable') void reply.header('retry-after', RETRY_AFTER_S);
+    for (const [name, value] of Object.entries(problem.headers)) void reply.header(name, value);
     const other = this.otherwise(problem, request.url.split('?')[0] ?? '');
     void reply
       .status(problem.status)

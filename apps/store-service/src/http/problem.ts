@@ -4,13 +4,15 @@ import { z } from 'zod';
 const TITLES = {
   'bad-request': 'The request could not be understood',
   'validation-failed': 'The request holds values that are not allowed',
-  forbidden: 'The request comes from where it may not',
+  unauthenticated: 'The request needs an API key',
+  forbidden: 'The request is not allowed',
   'not-found': 'There is no such thing',
   conflict: 'The state of the thing does not allow it',
   'precondition-failed': 'The thing has changed since it was looked at',
   'payload-too-large': 'The request is too large',
   'unsupported-media-type': 'The body is not JSON',
   'method-not-allowed': 'The method is not allowed here',
+  'too-many-requests': 'There were too many requests',
   unavailable: 'The service cannot do this just now',
   internal: 'Something went wrong in the service',
 } as const;
@@ -60,6 +62,7 @@ export type ProblemDocument = z.output<typeof problemSchema>;
 const STATUS: Record<ProblemKind, number> = {
   'bad-request': 400,
   'validation-failed': 422,
+  unauthenticated: 401,
   forbidden: 403,
   'not-found': 404,
   conflict: 409,
@@ -67,9 +70,15 @@ const STATUS: Record<ProblemKind, number> = {
   'payload-too-large': 413,
   'unsupported-media-type': 415,
   'method-not-allowed': 405,
+  'too-many-requests': 429,
   unavailable: 503,
   internal: 500,
 };
+
+/** The kind of problem that is answered with this status. */
+export function kindOfStatus(status: number): ProblemKind {
+  return PROBLEM_KINDS.find((kind) => STATUS[kind] === status) ?? (status < 500 ? 'bad-request' : 'internal');
+}
 
 /** Thrown anywhere behind a controller; the filter turns it into a problem document. */
 export class Problem extends Error {
@@ -80,8 +89,15 @@ export class Problem extends Error {
     /** A sentence for a person: what happened, and what to do. */
     readonly detail: string,
     readonly errors: readonly FieldProblem[] = [],
+    /** Headers that the answer has, beside those of every problem. */
+    readonly headers: Readonly<Record<string, string>> = {},
   ) {
     super(detail);
+  }
+
+  /** The same, said of one of several things in a request. @param place such as `jobs.3` */
+  about(place: string): Problem {
+    return new Problem(this.kind, `${place}: ${this.detail}`, this.errors, this.headers);
   }
 
   get status(): number {

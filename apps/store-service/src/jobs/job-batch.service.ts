@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { DatabaseUnavailableError } from '#common/database/database-errors.js';
 import type { Job, JobState } from '#common/domain/job.js';
+import type { Caller } from '../access/caller.js';
 import { toProblem } from '../http/problem.filter.js';
 import { Problem, type FieldProblem, type ProblemKind } from '../http/problem.js';
 import { checked, invalid } from '../http/validation.js';
@@ -16,6 +17,7 @@ export interface BatchOptions {
   readonly atomic: boolean;
   /** A repetition with the same key and jobs makes no second ones. */
   readonly idempotencyKey: string | undefined;
+  readonly caller: Caller;
 }
 
 /** What became of one job of the batch. */
@@ -38,42 +40,57 @@ export class JobBatchService {
    * @returns one result for each, in their order
    * @throws Problem when all or none are wanted and one is not accepted; DatabaseUnavailableError when none is known to be stored
    */
-  submit(items: readonly unknown[], { atomic, idempotencyKey }: BatchOptions): Promise<BatchResult[]> {
-    return atomic ? this.#submitTogether(items, idempotencyKey) : this.#submitEach(items, idempotencyKey);
+  submit(
+    items: readonly unknown[],
+    { atomic, idempotencyKey, caller }: BatchOptions,
+  ): Promise<BatchResult[]> {
+    return atomic
+      ? this.#submitTogether(items, idempotencyKey, caller)
+      : this.#submitEach(items, idempotencyKey, caller);
   }
 
-  async #submitTogether(items: readonly unknown[], key: string | undefined): Promise<BatchResult[]> {
+  async #submitTogether(
+    items: readonly unknown[],
+    key: string | undefined,
+    caller: Caller,
+  ): Promise<BatchResult[]> {
     const requests: CreateJob[] = [];
     const errors: FieldProblem[] = [];
     for (const [index, item] of items.entries()) {
       await giveWay(index);
       try {
-        requests.push(this.#check(item));
+        requests.push(this.#check(item, caller));
       } catch (error) {
         if (!(error instanceof Problem) || error.errors.length === 0) throw error;
+        if (error.kind === 'forbidden') throw error.about(`jobs.${index}`);
         for (const { field, ...rest } of error.errors)
           errors.push({ field: `jobs.${index}${field === '' ? '' : `.${field}`}`, ...rest });
       }
     }
     if (errors.length > 0) throw invalid('validation-failed', errors.slice(0, MAX_ERRORS));
-    const submitted = await this.jobs.submitTogether(requests, key);
+    const submitted = await this.jobs.submitTogether(requests, key, caller);
     return submitted.map(({ job, created }, index) => accepted(index, job, created));
   }
 
-  #check(item: unknown): CreateJob {
+  #check(item: unknown, caller: Caller): CreateJob {
     const request = checked(createJobSchema, item, 'validation-failed');
-    this.jobs.checkType(request);
+    this.jobs.check(request, caller);
     if (request.uniqueKey == null) return request;
     const message = 'has no place in a batch of which all jobs or none are stored';
     throw invalid('validation-failed', [{ field: 'uniqueKey', message }]);
   }
 
-  async #submitEach(items: readonly unknown[], key: string | undefined): Promise<BatchResult[]> {
+  async #submitEach(
+    items: readonly unknown[],
+    key: string | undefined,
+    caller: Caller,
+  ): Promise<BatchResult[]> {
     const results: Promise<BatchResult | DatabaseUnavailableError>[] = [];
     const submit = async (item: unknown, index: number) =>
       this.jobs.submit(
         checked(createJobSchema, item, 'validation-failed'),
         key === undefined ? undefined : keyOfItem(key, index),
+        caller,
       );
     for (const [index, item] of items.entries()) {
       await giveWay(index);

@@ -33,6 +33,7 @@ export const EXAMPLE_JOB = {
   uniqueKey: null,
   workflowId: null,
   waitsFor: null,
+  createdBy: null,
   result: null,
   error: null,
 } as const satisfies Json;

@@ -28,6 +28,7 @@ function job(changes: Partial<Job> = {}): Job {
     fairnessKey: null,
     expiresAt: null,
     tags: [],
+    createdBy: null,
     createdAt: at(0),
     queuedAt: null,
     startedAt: null,

@@ -46,6 +46,7 @@ export function presentJob(job: Job): JobView {
     workflowId: job.workflowId,
     waitsFor: job.waitsFor,
     tags: job.tags,
+    createdBy: job.createdBy,
     result: job.result,
     error: job.error,
   };

@@ -19,6 +19,7 @@ import { ProgressRepository, type KnownProgress } from '#common/database/progres
 import { QueueRepository } from '#common/database/queue.repository.js';
 import type { Parent } from '#common/domain/workflow.js';
 import { TIMEOUT_MS, type Job, type NewJob, type OutputPiece } from '#common/domain/job.js';
+import type { Caller } from '../access/caller.js';
 import { Problem } from '../http/problem.js';
 import { invalid } from '../http/validation.js';
 import type { CreateJob, ListJobs } from './job.schemas.js';
@@ -52,25 +53,31 @@ export class JobService {
   /**
    * Stores a job and returns it once it is durable.
    * @param idempotencyKey a repetition with the same key and request returns the job that the first one made
-   * @throws Problem when its type or payload is not accepted, or a key forbids it
+   * @throws Problem when its type or payload is not accepted, a key forbids it, or the caller may not submit it
    */
-  async submit(request: CreateJob, idempotencyKey: string | undefined): Promise<Submitted> {
-    this.checkType(request);
+  async submit(request: CreateJob, idempotencyKey: string | undefined, caller: Caller): Promise<Submitted> {
+    this.check(request, caller);
     await this.queues.ensure(request.queue, hasKey(request));
-    return answer(await this.#store(request, newJob(request), idempotencyKey));
+    return answer(await this.#store(request, newJob(request, caller), idempotencyKey, caller), caller);
   }
 
-  /** Stores all of the jobs or none, in one commit. Their types have been checked; none has a unique key. */
+  /** Stores all of the jobs or none, in one commit. They have been checked; none has a unique key. */
   async submitTogether(
     requests: readonly CreateJob[],
     idempotencyKey: string | undefined,
+    caller: Caller,
   ): Promise<Submitted[]> {
     await ensureQueues(this.queues, requests);
-    return (await this.#storeTogether(requests, idempotencyKey)).map(answer);
+    const submissions = await this.#storeTogether(requests, idempotencyKey, caller);
+    return submissions.map((submission) => answer(submission, caller));
   }
 
-  async #storeTogether(requests: readonly CreateJob[], key: string | undefined): Promise<Submission[]> {
-    const jobs = requests.map(newJob);
+  async #storeTogether(
+    requests: readonly CreateJob[],
+    key: string | undefined,
+    caller: Caller,
+  ): Promise<Submission[]> {
+    const jobs = requests.map((request) => newJob(request, caller));
     if (key === undefined)
       return (await this.jobs.insertTogether(jobs)).map((job) => ({ kind: 'created', job }));
     const submissions = await this.keyed.submitTogether(
@@ -83,12 +90,18 @@ export class JobService {
     return submissions;
   }
 
-  /** @throws Problem when no executor runs the type, or the payload does not fit it */
-  checkType({ type, payload }: CreateJob): void {
+  /** @throws Problem when the caller may not submit it, no executor runs the type, or the payload does not fit it */
+  check({ type, payload, queue }: CreateJob, caller: Caller): void {
+    caller.require({ scope: 'submit', queue, type });
     this.types.check(type, payload);
   }
 
-  async #store(request: CreateJob, job: NewJob, idempotencyKey: string | undefined): Promise<Submission> {
+  async #store(
+    request: CreateJob,
+    job: NewJob,
+    idempotencyKey: string | undefined,
+    caller: Caller,
+  ): Promise<Submission> {
     const { uniqueKey } = job;
     const { uniquePolicy = 'reject' } = request;
     const key =
@@ -96,37 +109,48 @@ export class JobService {
     if (uniqueKey === null && key === undefined) return { kind: 'created', job: await this.jobs.insert(job) };
     const submission =
       uniqueKey !== null
-        ? await this.keyed.submitUnique({ ...job, uniqueKey }, uniquePolicy, key)
+        ? await this.keyed.submitUnique({ ...job, uniqueKey }, uniquePolicy, key, (queue) =>
+            caller.reaches(queue),
+          )
         : await this.keyed.submitIdempotent(job, key as IdempotencyKey);
     if (wakesLeader(submission)) this.notifier.send('work');
     return submission;
   }
 
-  find(id: string): Promise<Job | undefined> {
-    return this.jobs.get(id);
-  }
-
-  /** @throws Problem when there is no such job */
-  async get(id: string): Promise<Job> {
+  /** @throws Problem when there is such a job and the caller may not see its queue */
+  async find(id: string, caller: Caller): Promise<Job | undefined> {
     const job = await this.jobs.get(id);
-    if (job === undefined) throw notFound(id);
+    if (job !== undefined) caller.requireQueue(job.queue);
     return job;
   }
 
+  /** @throws Problem when there is no such job, or the caller may not see its queue */
+  async get(id: string, caller: Caller): Promise<Job> {
+    const job = await this.jobs.get(id);
+    if (job === undefined) throw notFound(id);
+    caller.requireQueue(job.queue);
+    return job;
+  }
+
+  /** For callers that are limited to some queues: a look at the job before something is done to it. */
+  async requireReach(id: string, caller: Caller): Promise<void> {
+    if (caller.queuePatterns !== null) await this.get(id, caller);
+  }
+
   /** The job that a submission with this Idempotency-Key led to; undefined when the key is not known (any longer). */
-  async findByIdempotencyKey(key: string): Promise<Job | undefined> {
+  async findByIdempotencyKey(key: string, caller: Caller): Promise<Job | undefined> {
     const id = await this.keyed.jobIdOf(key);
-    return id === undefined ? undefined : this.jobs.get(id);
+    return id === undefined ? undefined : this.find(id, caller);
   }
 
   /** A job with its history, how far it is, and what it depends on. */
-  async getWithHistory(id: string): Promise<JobWithHistory> {
+  async getWithHistory(id: string, caller: Caller): Promise<JobWithHistory> {
     const [job, earlier, progress] = await Promise.all([
-      this.get(id),
+      this.get(id, caller),
       this.jobs.earlierAttempts(id),
       this.progress.of(id),
     ]);
-    const parents = job.waitsFor === null ? [] : await this.parents.parentsOf(id);
+    const parents = job.waitsFor === null ? [] : await this.parents.parentsOf(id, caller.queuePatterns);
     return { job, earlier, progress, parents };
   }
 
@@ -136,16 +160,13 @@ export class JobService {
   }
 
   /** One page, newest first, and the id to go on from when there is more. */
-  async list({
-    state,
-    type,
-    queue,
-    tag,
-    limit,
-    cursor,
-  }: ListJobs): Promise<{ jobs: ListedJob[]; nextId: string | undefined }> {
+  async list(
+    { state, type, queue, tag, limit, cursor }: ListJobs,
+    { queuePatterns }: Caller,
+  ): Promise<{ jobs: ListedJob[]; nextId: string | undefined }> {
+    const filter = { states: state, type, queue, tags: tag, queuePatterns, before: cursor };
     // One more than asked for tells whether there is a next page.
-    const jobs = await this.jobs.list({ states: state, type, queue, tags: tag, before: cursor }, limit + 1);
+    const jobs = await this.jobs.list(filter, limit + 1);
     const page = jobs.slice(0, limit);
     return { jobs: page, nextId: jobs.length > limit ? page.at(-1)?.id : undefined };
   }
@@ -154,7 +175,8 @@ export class JobService {
    * Cancels a job. One that runs is asked to end and is still `running` in the answer.
    * @throws Problem conflict when it had finished already
    */
-  async cancel(id: string): Promise<Job> {
+  async cancel(id: string, caller: Caller): Promise<Job> {
+    await this.requireReach(id, caller);
     const cancelled = await this.jobs.cancel(id);
     if (cancelled === undefined) throw notFound(id);
     const { job, accepted } = cancelled;
@@ -170,8 +192,12 @@ export class JobService {
   }
 
   /** What an attempt wrote; the latest one unless told. @throws Problem when there was no such attempt */
-  async output(id: string, wanted: number | undefined): Promise<{ attempt: number; pieces: OutputPiece[] }> {
-    const job = await this.get(id);
+  async output(
+    id: string,
+    wanted: number | undefined,
+    caller: Caller,
+  ): Promise<{ attempt: number; pieces: OutputPiece[] }> {
+    const job = await this.get(id, caller);
     const attempt = wanted ?? job.attempt;
     if (attempt > job.attempt || wanted === 0) {
       throw new Problem(
@@ -202,7 +228,7 @@ function wakesLeader(submission: Submission): boolean {
 }
 
 /** @throws Problem when a key forbids the submission */
-function answer(submission: Submission): Submitted {
+function answer(submission: Submission, caller: Caller): Submitted {
   switch (submission.kind) {
     case 'created':
       return { job: submission.job, created: true };
@@ -222,6 +248,10 @@ function answer(submission: Submission): Submitted {
         `The job that this Idempotency-Key made, ${submission.jobId}, has been deleted since.`,
       );
     case 'taken':
+      if (!caller.reaches(submission.job.queue))
+        throw new Problem('conflict', 'An unfinished job of a queue beyond this key has this uniqueKey.', [
+          { field: 'uniqueKey', message: 'is taken' },
+        ]);
       throw new Problem(
         'conflict',
         `The job ${submission.job.id} has this uniqueKey and is ${submission.job.state}.`,
@@ -238,7 +268,7 @@ export function keyOfItem(key: string, index: number): string {
 }
 
 /** With an id and every default filled in. */
-export function newJob(request: CreateJob): NewJob {
+export function newJob(request: CreateJob, caller: Caller): NewJob {
   return {
     id: newId(),
     name: request.name ?? null,
@@ -258,6 +288,7 @@ export function newJob(request: CreateJob): NewJob {
     tags: request.tags ?? [],
     expiresAt: request.expiresAt instanceof Date ? request.expiresAt : null,
     expiresInMs: typeof request.expiresAt === 'number' ? request.expiresAt : null,
+    createdBy: caller.keyId,
   };
 }
 

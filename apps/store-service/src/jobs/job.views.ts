@@ -89,6 +89,10 @@ const job = z.object({
     .describe(
       'How many of the jobs it depends on have yet to end as they should; null when it depends on none.',
     ),
+  createdBy: z
+    .uuid()
+    .nullable()
+    .describe('Id of the API key that submitted it; null without one, and for jobs that schedules made.'),
   result: json.describe('What its handler returned; null until it has succeeded.'),
   error: jobErrorSchema.nullable().describe('What its latest attempt failed of.'),
 });

@@ -1,7 +1,10 @@
 /** /api/v1/jobs: submit, look up, list, cancel. */
 import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import { Requires } from '#common/access/requires.js';
 import type { Parent } from '#common/domain/workflow.js';
+import { CalledBy } from '../access/called-by.js';
+import { Caller } from '../access/caller.js';
 import { encodeCursor } from '../http/fields.js';
 import { Operation } from '../http/operation.js';
 import { checked, ValidationPipe } from '../http/validation.js';
@@ -36,25 +39,29 @@ export class JobsController {
    * or because an unfinished job has the uniqueKey and the policy is return-existing; the answer is that job.
    */
   @Post()
+  @Requires('submit', { audited: false })
   @Operation(submitJob)
   async create(
     @Body({ schema: createJobSchema, pipes: [inBody] }) request: CreateJob,
     @Headers('idempotency-key') idempotencyKey: string | undefined,
+    @CalledBy() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<JobView> {
     const key = checked(idempotencyKeySchema, idempotencyKey, 'bad-request', ['Idempotency-Key']);
-    const { job, created } = await this.jobs.submit(request, key);
+    const { job, created } = await this.jobs.submit(request, key, caller);
     void reply.status(created ? 201 : 200).header('location', `/api/v1/jobs/${job.id}`);
     return presentJob(job);
   }
 
   /** Newest first. */
   @Get()
+  @Requires('read')
   @Operation(listJobs)
   async list(
     @Query({ schema: listJobsSchema, pipes: [inUrl] }) query: ListJobs,
+    @CalledBy() caller: Caller,
   ): Promise<{ jobs: ListedJobView[]; nextCursor: string | null }> {
-    const { jobs, nextId } = await this.jobs.list(query);
+    const { jobs, nextId } = await this.jobs.list(query, caller);
     return {
       jobs: jobs.map(presentListedJob),
       nextCursor: nextId === undefined ? null : encodeCursor(nextId),
@@ -63,11 +70,13 @@ export class JobsController {
 
   /** With every attempt, and the jobs of its workflow that it depends on, with their results. */
   @Get(':id')
+  @Requires('read')
   @Operation(getJob)
   async get(
     @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: { id: string },
+    @CalledBy() caller: Caller,
   ): Promise<JobWithHistoryView> {
-    const { job, earlier, progress, parents } = await this.jobs.getWithHistory(id);
+    const { job, earlier, progress, parents } = await this.jobs.getWithHistory(id, caller);
     return {
       ...presentJob(job),
       progress: presentProgress(progress),
@@ -79,12 +88,14 @@ export class JobsController {
   /** 200: it is cancelled. 202: it runs, and has been asked to end. 409: it had finished. */
   @Post(':id/cancel')
   @HttpCode(200)
+  @Requires('operate')
   @Operation(cancelJob)
   async cancel(
     @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: { id: string },
+    @CalledBy() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<JobView> {
-    const job = await this.jobs.cancel(id);
+    const job = await this.jobs.cancel(id, caller);
     if (job.state === 'running') void reply.status(202);
     return presentJob(job);
   }

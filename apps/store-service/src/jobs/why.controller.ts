@@ -1,8 +1,11 @@
 /** GET /api/v1/jobs/{id}/why: what a job waits for, in one sentence and in data. docs/WHY.md explains each reason. */
 import { Controller, Get, Param } from '@nestjs/common';
+import { Requires } from '#common/access/requires.js';
 import type { Json } from '#common/domain/job.js';
 import { sentenceOf } from '#common/domain/why-sentences.js';
 import type { Reason } from '#common/domain/why.js';
+import { CalledBy } from '../access/called-by.js';
+import { Caller } from '../access/caller.js';
 import { Operation } from '../http/operation.js';
 import { Problem } from '../http/problem.js';
 import { ValidationPipe } from '../http/validation.js';
@@ -16,13 +19,16 @@ export class WhyController {
   constructor(private readonly service: WhyService) {}
 
   @Get(':id/why')
+  @Requires('read')
   @Operation(explainJob)
   async get(
     @Param({ schema: jobIdSchema, pipes: [new ValidationPipe('bad-request')] }) { id }: { id: string },
+    @CalledBy() caller: Caller,
   ): Promise<WhyView> {
     const explained = await this.service.explain(id);
     if (explained === undefined) throw new Problem('not-found', `There is no job with id ${id}.`);
     const { job, reasons } = explained;
+    caller.requireQueue(job.queue);
     const [first, ...also] = reasons;
     return { jobId: job.id, state: job.state, ...presentReason(first), also: also.map(presentReason) };
   }

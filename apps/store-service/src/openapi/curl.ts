@@ -21,6 +21,7 @@ export function curlLine(method: string, path: string, operation: DescribedOpera
   return [
     method === 'get' ? 'curl' : `curl -X ${method.toUpperCase()}`,
     quoted(`${ORIGIN}${filled}${query === '' ? '' : `?${query}`}`),
+    ...(operation.security.length === 0 ? [] : ['-H "Authorization: Bearer $TRIUMVIR_API_KEY"']),
     ...given('header').map(({ name, text }) => `-H ${quoted(`${name}: ${text}`)}`),
     ...(body === undefined
       ? []

@@ -6,6 +6,7 @@ import type { AnswerOptions, OperationOptions } from '../http/operation.js';
 import { JsonSchemas } from './json-schemas.js';
 import { commonAnswers, problemAnswers } from './problem-answers.js';
 import { routesOf, type Route } from './routes.js';
+import { SECURITY_SCHEMES, securityOf } from './security.js';
 import type {
   Answer,
   Content,
@@ -21,6 +22,8 @@ const DESCRIPTION = `Triumvir runs jobs: durable, tried again when they fail, ne
 Bodies are JSON. Times are ISO 8601 with an offset; answers give them in UTC. Durations are whole milliseconds or a text such as \`500ms\`, \`30s\`, \`5m\`, \`1h30m\`, \`1d\`; answers give milliseconds. Unknown fields are refused in requests; clients should ignore those that they do not know in answers.
 
 Errors are problem documents (RFC 9457): \`type\` names the kind for programs, \`detail\` is a sentence for people, \`errors\` names each field with what is wrong and what is allowed. After 503, and after a connection that broke, the same request may be sent again: reads, and submissions with an Idempotency-Key, do no more the second time.
+
+As soon as there is an API key, every request but those for health needs one, as \`Authorization: Bearer tv_…\` or \`X-API-Key\`, with the scope that its route names. Jobs of the type \`command\` need the scope \`submit:command\`. A key may be limited to some queues: lists leave the others out. A key with a rate is told of it in \`RateLimit\` and \`RateLimit-Policy\`.
 
 Lists come newest first in pages of \`limit\`; \`nextCursor\` leads to the next page, without gap or repetition while more arrives.`;
 
@@ -45,7 +48,7 @@ export function openApiDocument(controllers: readonly Type[], version: string): 
     servers: [{ url: '/', description: 'The store that this document comes from.' }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
-    components: { schemas: schemas.components, responses },
+    components: { schemas: schemas.components, responses, securitySchemes: SECURITY_SCHEMES },
   };
 }
 
@@ -72,6 +75,7 @@ function describe(route: Route, operation: OperationOptions, schemas: JsonSchema
     ...(description !== undefined && { description }),
     ...(parameters.length > 0 && { parameters }),
     ...(requestBody !== undefined && { requestBody }),
+    security: securityOf(route.access),
     responses: {
       ...problemAnswers(route, schemas),
       ...Object.fromEntries(

@@ -2,6 +2,7 @@
 import { Controller, Get, Header, Res } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import type { FastifyReply } from 'fastify';
+import { Requires } from '#common/access/requires.js';
 import { version } from '#common/config/version.js';
 import { Operation } from '../http/operation.js';
 import { openApiDocument } from './document.js';
@@ -18,6 +19,7 @@ export class OpenApiController {
   constructor(private readonly modules: ModulesContainer) {}
 
   @Get('openapi.json')
+  @Requires('read')
   @Operation(openApi)
   document(): OpenApiDocument {
     // Made when somebody asks first: most stores are never asked.
@@ -25,6 +27,7 @@ export class OpenApiController {
   }
 
   @Get('docs')
+  @Requires('read')
   @Header('content-type', 'text/html; charset=utf-8')
   @Header('x-content-type-options', 'nosniff')
   @Header('referrer-policy', 'no-referrer')

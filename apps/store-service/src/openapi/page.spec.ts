@@ -19,6 +19,7 @@ const operation: DescribedOperation = {
     required: true,
     content: { 'application/json': { schema: {}, example: { name: "it's" } } },
   },
+  security: [{ bearer: ['operate'] }],
   responses: { 200: { description: 'Done.' }, 403: { $ref: '#/components/responses/forbidden' } },
 };
 
@@ -46,10 +47,11 @@ test('what the document says stays text on the page', () => {
   const { html } = docsPage(document);
   expect(html).toContain('Rename &lt;thing&gt;');
   expect(html).toContain('<code>/things/{id}</code>');
+  expect(html).toContain('scope <code>operate</code>');
 });
 
 test('an example is a line that a shell takes as it is', () => {
   expect(curlLine('put', '/things/{id}', operation)).toBe(
-    `curl -X PUT 'http://localhost:3000/things/a%2Fb?state=x,y' -H 'If-Match: "3"' -H 'content-type: application/json' -d '{"name":"it'\\''s"}'`,
+    `curl -X PUT 'http://localhost:3000/things/a%2Fb?state=x,y' -H "Authorization: Bearer $TRIUMVIR_API_KEY" -H 'If-Match: "3"' -H 'content-type: application/json' -d '{"name":"it'\\''s"}'`,
   );
 });

@@ -104,7 +104,10 @@ export function docsPage(document: OpenApiDocument): Page {
 const sha256 = (text: string) => `sha256-${createHash('sha256').update(text).digest('base64')}`;
 
 function operationHtml({ method, path, operation }: Entry, document: OpenApiDocument): Html {
-  const { operationId, summary, description, parameters = [], requestBody, responses } = operation;
+  const { operationId, summary, description, parameters = [], requestBody, security, responses } = operation;
+  const scope = Object.values(security[0] ?? {})
+    .flat()
+    .join(', ');
   const bodies = Object.entries(requestBody?.content ?? {});
   return html`<details class="entry" id="${operationId}">
     <summary>
@@ -112,6 +115,9 @@ function operationHtml({ method, path, operation }: Entry, document: OpenApiDocu
       <span>${summary}</span>
     </summary>
     ${description === undefined ? undefined : prose(description)}
+    <p>
+      ${scope === '' ? 'Needs no key.' : html`Needs a key with the scope <code>${scope}</code>, where there are keys.`}
+    </p>
     ${parameters.length === 0 ? undefined : parametersHtml(parameters)}
     ${bodies.map(
       ([mediaType, content]) =>

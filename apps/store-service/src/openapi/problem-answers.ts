@@ -13,9 +13,13 @@ const COMMON = {
     when: 'The URL or a header holds what is not allowed, or the body is not JSON. `errors` names each field.',
     example: 'limit: must be a whole number from 1 to 200',
   },
+  unauthenticated: {
+    when: 'No API key came with the request, or one that does not exist, has expired or was revoked. `WWW-Authenticate` says how to send one.',
+    example: 'An API key is needed: send it as Authorization: Bearer tv_… or as X-API-Key.',
+  },
   forbidden: {
-    when: 'The request names a host that this store does not answer to, or a change is asked for by a page of another site.',
-    example: 'A change may not be asked for by a page of another site.',
+    when: 'The API key lacks the scope, or is limited to other queues; the request names a host that this store does not answer to; or a change is asked for by a page of another site.',
+    example: 'This needs the scope operate, which the key "nightly reports" does not have.',
   },
   'payload-too-large': {
     when: 'The body is larger than 256 KiB; that of a batch, than 32 MiB.',
@@ -29,6 +33,10 @@ const COMMON = {
     when: 'Fields of the body are not as they must be. `errors` names each, with what is allowed.',
     example: 'type: is required (string)',
   },
+  'too-many-requests': {
+    when: 'The API key has made as many requests as its rate allows. `Retry-After` says when to try again, in seconds.',
+    example: 'The key "nightly reports" has made as many requests as it may. Try again in 1 s.',
+  },
   unavailable: {
     when: 'A server behind the store is away. `Retry-After` says when to try again, in seconds.',
     example: 'The database cannot be reached. Nothing is known to have changed; try again.',
@@ -41,13 +49,25 @@ const COMMON = {
 
 type CommonKind = keyof typeof COMMON;
 
+const RETRY_AFTER = {
+  'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } },
+} as const satisfies Answer['headers'];
+
+const HEADERS: { readonly [Kind in CommonKind]?: NonNullable<Answer['headers']> } = {
+  unauthenticated: {
+    'WWW-Authenticate': { description: 'Says that a bearer token is wanted.', schema: { type: 'string' } },
+  },
+  'too-many-requests': RETRY_AFTER,
+  unavailable: RETRY_AFTER,
+};
+
 /** Under `components.responses`, by the name of their kind. */
 export function commonAnswers(schemas: JsonSchemas): Readonly<Record<string, Answer>> {
   return Object.fromEntries(
     Object.entries(COMMON).map(([kind, { when, example }]) => {
       const answer = problemAnswer(schemas, kind as CommonKind, when, example);
-      const retryAfter = { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' as const } } };
-      return [kind, kind === 'unavailable' ? { ...answer, headers: retryAfter } : answer];
+      const headers = HEADERS[kind as CommonKind];
+      return [kind, headers === undefined ? answer : { ...answer, headers }];
     }),
   );
 }
@@ -66,14 +86,16 @@ export function problemAnswers(
   return Object.fromEntries(answers);
 }
 
-function commonKinds({ operation, body, query, parameters, headers }: Route): CommonKind[] {
+function commonKinds({ operation, access, body, query, parameters, headers }: Route): CommonKind[] {
   const hasBody = body !== undefined || operation?.body !== undefined;
   const reads = hasBody || query !== undefined || parameters !== undefined || headers.length > 0;
+  const needsKey = access !== undefined && access.scope !== 'nothing';
   return [
+    ...(needsKey ? (['unauthenticated', 'too-many-requests'] as const) : []),
     'forbidden',
     ...(reads ? (['bad-request'] as const) : []),
     ...(hasBody ? (['payload-too-large', 'unsupported-media-type', 'validation-failed'] as const) : []),
-    ...(operation?.standalone === true ? [] : (['unavailable'] as const)),
+    ...(operation?.standalone === true && !needsKey ? [] : (['unavailable'] as const)),
   ];
 }
 

@@ -9,6 +9,7 @@ import {
 } from '@nestjs/common/internal';
 import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
 import { z } from 'zod';
+import { accessOf, type RouteAccess } from '#common/access/requires.js';
 import { operationOf, type OperationOptions } from '../http/operation.js';
 import { SHARED_OPERATIONS } from './shared.operations.js';
 
@@ -21,6 +22,8 @@ export interface Route {
   readonly handler: string;
   /** Undefined when nobody has described it. */
   readonly operation: OperationOptions | undefined;
+  /** Who may use it; undefined when nobody has said, and then nobody may. */
+  readonly access: RouteAccess | undefined;
   readonly body: z.ZodType | undefined;
   readonly query: z.ZodObject | undefined;
   readonly parameters: z.ZodObject | undefined;
@@ -68,6 +71,7 @@ function routesOfMethod(controller: Type, name: string, method: object | undefin
     path,
     handler,
     operation: operationOf(method) ?? SHARED_OPERATIONS.get(handler),
+    access: accessOf(method),
     body: zodType(schemaOf(RouteParamtypes.BODY)),
     query: zodObject(schemaOf(RouteParamtypes.QUERY), handler),
     parameters: zodObject(schemaOf(RouteParamtypes.PARAM), handler),

@@ -44,8 +44,17 @@ export interface DescribedOperation {
   readonly description?: string;
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: RequestBody;
+  /** Ways to show who asks, any of which will do, with the scope that is needed; none for what is open to all. */
+  readonly security: readonly SecurityRequirement[];
   readonly responses: Readonly<Record<string, Answer | Reference>>;
 }
+
+export type SecurityRequirement = Readonly<Record<string, readonly string[]>>;
+
+export type SecurityScheme = { readonly description: string } & (
+  | { readonly type: 'http'; readonly scheme: 'bearer'; readonly bearerFormat: string }
+  | { readonly type: 'apiKey'; readonly in: 'header'; readonly name: string }
+);
 
 export interface OpenApiDocument {
   readonly openapi: '3.1.1';
@@ -61,5 +70,6 @@ export interface OpenApiDocument {
   readonly components: {
     readonly schemas: Readonly<Record<string, JsonSchema>>;
     readonly responses: Readonly<Record<string, Answer>>;
+    readonly securitySchemes: Readonly<Record<string, SecurityScheme>>;
   };
 }

@@ -9,6 +9,7 @@ export const TAGS = {
   Workers: 'Programs in any language that run jobs: lease them, keep them alive, say what became of them.',
   Cluster: 'Who is there, who leads, and what the executors do.',
   'Other systems': 'The HTTP interfaces of two other schedulers, for clients that were written for them.',
+  Access: 'API keys, and who changed what.',
   Service: 'For orchestrators, monitoring and people who read this.',
 } as const;
 

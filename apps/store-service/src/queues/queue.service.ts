@@ -4,6 +4,7 @@ import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { HintListener } from '#common/database/notifications.js';
 import { QueueRepository, type Queue } from '#common/database/queue.repository.js';
 import type { QueueSettings } from '#common/domain/queue.js';
+import type { Caller } from '../access/caller.js';
 import { Problem } from '../http/problem.js';
 import { presentQueue } from './queue.presenter.js';
 import type { QueuePageView, QueueView } from './queue.views.js';
@@ -29,7 +30,8 @@ export class QueueService implements OnApplicationBootstrap {
   }
 
   /** @throws Problem not-found */
-  async get(name: string): Promise<Queue> {
+  async get(name: string, caller: Caller): Promise<Queue> {
+    caller.requireQueue(name);
     const queue = await this.queues.get(name);
     if (queue === undefined) throw new Problem('not-found', `There is no queue named ${name}.`);
     return queue;
@@ -47,8 +49,8 @@ export class QueueService implements OnApplicationBootstrap {
   }
 
   /** One page, by name, and the name to go on from when there is more. */
-  async list(after: string | undefined, limit: number): Promise<QueuePageView> {
-    const queues = await this.queues.list(after, limit + 1);
+  async list(after: string | undefined, limit: number, { queuePatterns }: Caller): Promise<QueuePageView> {
+    const queues = await this.queues.list(after, limit + 1, queuePatterns);
     const page = queues.slice(0, limit);
     return {
       queues: await this.#presentAll(page),
@@ -66,7 +68,13 @@ export class QueueService implements OnApplicationBootstrap {
    * resolves they are in force. The same settings a second time change nothing.
    * @param version refuse when the queue has another one
    */
-  async apply(name: string, settings: QueueSettings, version: number | undefined): Promise<AppliedQueue> {
+  async apply(
+    name: string,
+    settings: QueueSettings,
+    version: number | undefined,
+    caller: Caller,
+  ): Promise<AppliedQueue> {
+    caller.requireQueue(name);
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const current = await this.queues.get(name);
       if (version !== undefined && current?.version !== version) throw changed(name);
@@ -84,17 +92,19 @@ export class QueueService implements OnApplicationBootstrap {
   }
 
   /** When it resolves after a pause, nothing of the queue starts any more. Jobs that run go on. */
-  async setPaused(name: string, paused: boolean): Promise<Queue> {
+  async setPaused(name: string, paused: boolean, caller: Caller): Promise<Queue> {
+    caller.requireQueue(name);
     const queue = await this.queues.setPaused(name, paused);
     if (queue === undefined) throw new Problem('not-found', `There is no queue named ${name}.`);
     return queue;
   }
 
   /** @throws Problem conflict when it has jobs that are scheduled, queued or running */
-  async delete(name: string, version: number | undefined): Promise<Queue> {
+  async delete(name: string, version: number | undefined, caller: Caller): Promise<Queue> {
+    caller.requireQueue(name);
     const deleted = await this.queues.delete(name, version);
     if (deleted !== undefined) return deleted;
-    const current = await this.get(name);
+    const current = await this.get(name, caller);
     if (version !== undefined && version !== current.version) throw changed(name);
     throw new Problem(
       'conflict',

@@ -13,7 +13,10 @@ import {
   Res,
 } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import { Requires } from '#common/access/requires.js';
 import type { Queue } from '#common/database/queue.repository.js';
+import { CalledBy } from '../access/called-by.js';
+import { Caller } from '../access/caller.js';
 import { entityTag, versionOf } from '../http/entity-tag.js';
 import { Operation } from '../http/operation.js';
 import { ValidationPipe } from '../http/validation.js';
@@ -42,32 +45,43 @@ export class QueuesController {
 
   /** By name, with counts. */
   @Get()
+  @Requires('read')
   @Operation(operations.listQueues)
   list(
     @Query({ schema: listQueuesSchema, pipes: [inUrl] }) { after, limit }: ListQueues,
+    @CalledBy() caller: Caller,
   ): Promise<QueuePageView> {
-    return this.service.list(after, limit);
+    return this.service.list(after, limit, caller);
   }
 
   @Get(':name')
+  @Requires('read')
   @Operation(operations.getQueue)
   async get(
     @Param({ schema: queueNameSchema, pipes: [inUrl] }) { name }: Named,
+    @CalledBy() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<QueueView> {
-    return this.#answer(await this.service.get(name), reply);
+    return this.#answer(await this.service.get(name, caller), reply);
   }
 
   /** 201: made. 200: changed, or unchanged because it was so already; `applied` says which. It is in force now. */
   @Put(':name')
+  @Requires('operate')
   @Operation(operations.applyQueue)
   async apply(
     @Param({ schema: queueNameSchema, pipes: [inUrl] }) { name }: Named,
     @Body({ schema: queueSettingsSchema, pipes: [inBody] }) given: GivenQueueSettings,
     @Headers('if-match') ifMatch: string | undefined,
+    @CalledBy() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AppliedQueueView> {
-    const { applied, queue } = await this.service.apply(name, toQueueSettings(given), versionOf(ifMatch));
+    const { applied, queue } = await this.service.apply(
+      name,
+      toQueueSettings(given),
+      versionOf(ifMatch),
+      caller,
+    );
     if (applied === 'created') void reply.status(201).header('location', `/api/v1/queues/${name}`);
     return { ...(await this.#answer(queue, reply)), applied };
   }
@@ -75,32 +89,38 @@ export class QueuesController {
   /** From the answer on nothing of it starts, what had been handed over included; what runs goes on. */
   @Post(':name/pause')
   @HttpCode(200)
+  @Requires('operate')
   @Operation(operations.pauseQueue)
   async pause(
     @Param({ schema: queueNameSchema, pipes: [inUrl] }) { name }: Named,
+    @CalledBy() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<QueueView> {
-    return this.#answer(await this.service.setPaused(name, true), reply);
+    return this.#answer(await this.service.setPaused(name, true, caller), reply);
   }
 
   @Post(':name/resume')
   @HttpCode(200)
+  @Requires('operate')
   @Operation(operations.resumeQueue)
   async resume(
     @Param({ schema: queueNameSchema, pipes: [inUrl] }) { name }: Named,
+    @CalledBy() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<QueueView> {
-    return this.#answer(await this.service.setPaused(name, false), reply);
+    return this.#answer(await this.service.setPaused(name, false, caller), reply);
   }
 
   /** Deletes an empty queue with its settings, and answers what it was. 409: it has jobs that have not ended. */
   @Delete(':name')
+  @Requires('operate')
   @Operation(operations.deleteQueue)
   async delete(
     @Param({ schema: queueNameSchema, pipes: [inUrl] }) { name }: Named,
     @Headers('if-match') ifMatch: string | undefined,
+    @CalledBy() caller: Caller,
   ): Promise<QueueView> {
-    return this.service.present(await this.service.delete(name, versionOf(ifMatch)));
+    return this.service.present(await this.service.delete(name, versionOf(ifMatch), caller));
   }
 
   async #answer(queue: Queue, reply: FastifyReply): Promise<QueueView> {

@@ -7,6 +7,7 @@ import { ScheduleRepository, type FirstDue, type Schedule } from '#common/databa
 import { dueTimes } from '#common/domain/recurrence/due-times.js';
 import { zoneOf } from '#common/domain/recurrence/zone.js';
 import { timetableOf, type ScheduleDefinition } from '#common/domain/schedule.js';
+import type { Caller } from '../access/caller.js';
 import { JobTypes } from '../jobs/job-types.js';
 import { Problem } from '../http/problem.js';
 import { checked } from '../http/validation.js';
@@ -23,6 +24,13 @@ export interface Applied {
   readonly changes: readonly Change[];
 }
 
+interface ApplyOptions {
+  /** Refuse when the schedule has another one. */
+  readonly version: number | undefined;
+  /** Only say what would change. */
+  readonly dryRun: boolean;
+}
+
 type PreviewedDefinition = Pick<
   ScheduleDefinition,
   'recurrence' | 'timezone' | 'start' | 'end' | 'maxCount' | 'jitterMs'
@@ -37,9 +45,9 @@ export class ScheduleService {
     private readonly notifier: Notifier,
   ) {}
 
-  /** @throws Problem conflict when the name is taken; or when the job would not be accepted */
-  async create(name: string, given: GivenDefinition): Promise<Schedule> {
-    const definition = await this.#accept(given);
+  /** @throws Problem conflict when the name is taken; or when the job would not be accepted of this caller */
+  async create(name: string, given: GivenDefinition, caller: Caller): Promise<Schedule> {
+    const definition = await this.#accept(given, caller);
     const created = await this.schedules.create(name, definition, firstDue(definition));
     if (created === 'taken') {
       throw new Problem('conflict', `There is a schedule named ${name} already.`, [
@@ -52,25 +60,28 @@ export class ScheduleService {
 
   /**
    * Makes the schedule of that name be as given. The same definition a second time changes nothing.
-   * @param version refuse when the schedule has another one
-   * @param dryRun only say what would change
+   * Whoever may submit may make one; to change one that is there is to operate.
    */
   async apply(
     name: string,
     given: GivenDefinition,
-    version: number | undefined,
-    dryRun: boolean,
+    { version, dryRun }: ApplyOptions,
+    caller: Caller,
   ): Promise<Applied> {
+    caller.note({ dryRun });
     const current = await this.schedules.get(name);
-    if (current !== undefined) return this.#change(current, given, version, dryRun);
+    if (current !== undefined) {
+      caller.require({ scope: 'operate', queue: current.definition.job.queue });
+      return this.#change(current, given, { version, dryRun }, caller);
+    }
     if (version !== undefined) throw changed(name);
     const definition = toDefinition(given);
     const changes = changesBetween({}, presentDefinition(definition));
     if (dryRun) {
-      this.types.check(definition.job.type, definition.job.payload, ['job']);
+      this.#check(definition, caller);
       return { applied: 'created', schedule: null, changes };
     }
-    return { applied: 'created', schedule: await this.create(name, given), changes };
+    return { applied: 'created', schedule: await this.create(name, given, caller), changes };
   }
 
   /** Changes what the patch names and leaves the rest. @throws Problem when the result is not allowed */
@@ -78,29 +89,30 @@ export class ScheduleService {
     name: string,
     patch: Readonly<Record<string, unknown>>,
     version: number | undefined,
+    caller: Caller,
   ): Promise<Schedule> {
-    const current = await this.get(name);
+    const current = await this.get(name, caller);
     const merged = mergePatch(presentDefinition(current.definition), patch);
     const given = checked(definitionSchema, merged, 'validation-failed');
-    const { schedule } = await this.#change(current, given, version, false);
+    const { schedule } = await this.#change(current, given, { version, dryRun: false }, caller);
     return schedule ?? current;
   }
 
   async #change(
     current: Schedule,
     given: GivenDefinition,
-    version: number | undefined,
-    dryRun: boolean,
+    { version, dryRun }: ApplyOptions,
+    caller: Caller,
   ): Promise<Applied> {
     if (version !== undefined && version !== current.version) throw changed(current.name);
     const definition = toDefinition(given);
     const changes = changesBetween(presentDefinition(current.definition), presentDefinition(definition));
     if (changes.length === 0) return { applied: 'unchanged', schedule: current, changes };
     if (dryRun) {
-      this.types.check(definition.job.type, definition.job.payload, ['job']);
+      this.#check(definition, caller);
       return { applied: 'updated', schedule: current, changes };
     }
-    await this.#accept(given);
+    await this.#accept(given, caller);
     const updated = await this.schedules.update(
       current,
       definition,
@@ -111,37 +123,54 @@ export class ScheduleService {
     return { applied: 'updated', schedule: updated, changes };
   }
 
-  async #accept(given: GivenDefinition): Promise<ScheduleDefinition> {
+  async #accept(given: GivenDefinition, caller: Caller): Promise<ScheduleDefinition> {
     const definition = toDefinition(given);
-    this.types.check(definition.job.type, definition.job.payload, ['job']);
+    this.#check(definition, caller);
     const { queue, concurrencyKey, fairnessKey } = definition.job;
     await this.queues.ensure(queue, concurrencyKey !== null || fairnessKey !== null);
     return definition;
   }
 
-  async get(name: string): Promise<Schedule> {
-    return found(name, await this.schedules.get(name));
+  /** Whoever gives a schedule its definition must be allowed to submit the job that it makes. */
+  #check({ job: { type, payload, queue } }: ScheduleDefinition, caller: Caller): void {
+    caller.require({ scope: 'submit', queue, type });
+    this.types.check(type, payload, ['job']);
+  }
+
+  /** @throws Problem when there is no such schedule, or the caller may not see the queue of its jobs */
+  async get(name: string, caller: Caller): Promise<Schedule> {
+    const schedule = found(name, await this.schedules.get(name));
+    caller.requireQueue(schedule.definition.job.queue);
+    return schedule;
+  }
+
+  /** For callers that are limited to some queues: a look at the schedule before something is done to it. */
+  async #requireReach(name: string, caller: Caller): Promise<void> {
+    if (caller.queuePatterns !== null) await this.get(name, caller);
   }
 
   /** While it is paused nothing is fired; what was due meanwhile is then treated as missed runs are. */
-  async setPaused(name: string, paused: boolean): Promise<Schedule> {
+  async setPaused(name: string, paused: boolean, caller: Caller): Promise<Schedule> {
+    await this.#requireReach(name, caller);
     const schedule = found(name, await this.schedules.setPaused(name, paused));
     this.notifier.send('schedules');
     return schedule;
   }
 
-  async delete(name: string, version: number | undefined): Promise<Schedule> {
+  async delete(name: string, version: number | undefined, caller: Caller): Promise<Schedule> {
+    await this.#requireReach(name, caller);
     const deleted = await this.schedules.delete(name, version);
     if (deleted !== undefined) return deleted;
-    await this.get(name);
+    await this.get(name, caller);
     throw changed(name);
   }
 
   /** Makes a job now, whatever the clock, the pause and the overlap say: a person has asked for it. */
-  async run(name: string): Promise<{ dueAt: Date; jobId: string }> {
+  async run(name: string, caller: Caller): Promise<{ dueAt: Date; jobId: string }> {
+    await this.#requireReach(name, caller);
     const run = await this.schedules.runNow(name);
     if (run === undefined) {
-      await this.get(name);
+      await this.get(name, caller);
       throw new Problem('conflict', 'It was run in this very millisecond. Try again.');
     }
     this.notifier.send('work');

@@ -1,9 +1,13 @@
 /** /api/v1/leases: workers outside lease jobs, keep them alive and report what became of them. */
 import { Body, Controller, HttpCode, Param, Post, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import { Requires } from '#common/access/requires.js';
+import { AccessService } from '../access/access.service.js';
+import { CalledBy } from '../access/called-by.js';
+import { Caller } from '../access/caller.js';
 import { clientGone } from '../http/client-gone.js';
 import { Operation } from '../http/operation.js';
-import { ValidationPipe } from '../http/validation.js';
+import { invalid, ValidationPipe } from '../http/validation.js';
 import { presentJob } from '../jobs/job.presenter.js';
 import { jobIdSchema } from '../jobs/job.schemas.js';
 import { LeaseBatchService } from './lease-batch.service.js';
@@ -44,19 +48,27 @@ export class LeasesController {
     private readonly service: LeaseService,
     private readonly batches: LeaseBatchService,
     private readonly types: WorkerTypes,
+    private readonly access: AccessService,
   ) {}
 
   /** Leases due jobs, most urgent first; waits for the first one as long as asked. None when the time is up. */
   @Post()
   @HttpCode(200)
+  @Requires('operate', { audited: false })
   @Operation(leaseJobs)
   async lease(
     @Body({ schema: leaseRequestSchema, pipes: [inBody] }) request: LeaseRequest,
+    @CalledBy() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<LeasesView> {
-    const gone = clientGone(reply);
+    requireQueues(request, caller);
     await this.types.checkLeasable(request.types);
-    const leases = await this.desk.take(request, gone);
+    // Whoever waits with a key that ends meanwhile gets nothing.
+    const ended = new AbortController();
+    const forget = this.access.whenEnded(caller, () => ended.abort());
+    const leases = await this.desk
+      .take(request, AbortSignal.any([clientGone(reply), ended.signal]))
+      .finally(forget);
     return {
       leases: leases.map(({ token, job }) => ({
         leaseToken: token,
@@ -69,6 +81,7 @@ export class LeasesController {
   /** Up to 1,000 calls at once. 200: each result says what became of its call; those about one job are done in order. */
   @Post('batch')
   @HttpCode(200)
+  @Requires('operate', { audited: false })
   @Operation(leaseBatch)
   async batch(
     @Body({ schema: leaseBatchSchema, pipes: [inBody] }) { actions }: { actions: unknown[] },
@@ -79,6 +92,7 @@ export class LeasesController {
   /** Renews the lease. The answer says whether somebody wants the job cancelled: end it then, and confirm with `cancelled`. */
   @Post(':id/heartbeat')
   @HttpCode(200)
+  @Requires('operate', { audited: false })
   @Operation(heartbeat)
   heartbeat(
     @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: LeasedJob,
@@ -90,6 +104,7 @@ export class LeasesController {
   /** Appends what the job wrote. Beyond 256 KiB for an attempt only the bytes are counted. */
   @Post(':id/output')
   @HttpCode(200)
+  @Requires('operate', { audited: false })
   @Operation(output)
   output(
     @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: LeasedJob,
@@ -101,6 +116,7 @@ export class LeasesController {
   /** The job has succeeded. Repeated by the same lease it is answered alike. */
   @Post(':id/complete')
   @HttpCode(200)
+  @Requires('operate', { audited: false })
   @Operation(complete)
   complete(
     @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: LeasedJob,
@@ -112,6 +128,7 @@ export class LeasesController {
   /** The attempt has failed: the job is tried again by its policy, or dead. */
   @Post(':id/fail')
   @HttpCode(200)
+  @Requires('operate', { audited: false })
   @Operation(fail)
   fail(
     @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: LeasedJob,
@@ -123,6 +140,7 @@ export class LeasesController {
   /** The job is to be leased out again later; the attempt is not counted. */
   @Post(':id/snooze')
   @HttpCode(200)
+  @Requires('operate', { audited: false })
   @Operation(snooze)
   snooze(
     @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: LeasedJob,
@@ -134,6 +152,7 @@ export class LeasesController {
   /** Hands the job back at once; the attempt is not counted. One that is to be cancelled becomes cancelled. */
   @Post(':id/release')
   @HttpCode(200)
+  @Requires('operate', { audited: false })
   @Operation(release)
   release(
     @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: LeasedJob,
@@ -145,6 +164,7 @@ export class LeasesController {
   /** Confirms that the job was ended because its cancel was asked for. 409 when it was not. */
   @Post(':id/cancelled')
   @HttpCode(200)
+  @Requires('operate', { audited: false })
   @Operation(cancelled)
   cancelled(
     @Param({ schema: jobIdSchema, pipes: [inUrl] }) { id }: LeasedJob,
@@ -152,4 +172,14 @@ export class LeasesController {
   ): Promise<LeaseAnswer> {
     return this.service.act(id, { action: 'cancelled', ...body });
   }
+}
+
+/** A key that is limited to some queues says which of them it wants. @throws Problem when it does not, or may not */
+function requireQueues({ queues }: LeaseRequest, caller: Caller): void {
+  if (caller.queuePatterns === null) return;
+  if (queues === undefined) {
+    const message = 'must be given with a key that is limited to some queues';
+    throw invalid('validation-failed', [{ field: 'queues', message }]);
+  }
+  for (const queue of queues) caller.requireQueue(queue);
 }

@@ -8,6 +8,7 @@ import { QueueRepository } from '#common/database/queue.repository.js';
 import { WorkflowRepository, type Dependency, type Workflow } from '#common/database/workflow.repository.js';
 import type { NewWorkflow } from '#common/domain/workflow.js';
 import { newId } from '#common/runtime/new-id.js';
+import type { Caller } from '../access/caller.js';
 import { Problem, type FieldProblem } from '../http/problem.js';
 import { checked, invalid } from '../http/validation.js';
 import { giveWay, MAX_ERRORS } from '../jobs/job-batch.service.js';
@@ -41,13 +42,15 @@ export class WorkflowService {
   /**
    * Stores a workflow with all its jobs.
    * @param idempotencyKey a repetition with the same key and request returns the workflow that the first one made
-   * @throws Problem that names every job, reference or cycle that is not accepted
+   * @throws Problem that names every job, reference or cycle that is not accepted, or the first job that the caller may
+   * not submit
    */
   async submit(
     request: CreateWorkflow,
     idempotencyKey: string | undefined,
+    caller: Caller,
   ): Promise<{ workflow: Workflow; created: boolean }> {
-    const jobs = await this.#check(request.jobs);
+    const jobs = await this.#check(request.jobs, caller);
     const resolved = resolveDependencies(jobs, request.onDependencyFailure);
     if (resolved.kind === 'faulty') throw invalid('validation-failed', resolved.errors.slice(0, MAX_ERRORS));
 
@@ -56,7 +59,7 @@ export class WorkflowService {
       id: newId(),
       name: request.name ?? null,
       // Ids ascend with the order, so that jobs are listed in it, and locked in it.
-      jobs: resolved.order.flatMap((place) => jobs[place] ?? []).map(newJob),
+      jobs: resolved.order.flatMap((place) => jobs[place] ?? []).map((job) => newJob(job, caller)),
       dependencies: resolved.dependencies,
     };
     const key =
@@ -67,7 +70,7 @@ export class WorkflowService {
     switch (submission.kind) {
       case 'created':
         this.notifier.send('work');
-        return { workflow: await this.get(workflow.id), created: true };
+        return { workflow: await this.get(workflow.id, caller), created: true };
       case 'replayed': {
         const first = await this.workflows.get(submission.id);
         if (first !== undefined) return { workflow: first, created: false };
@@ -89,7 +92,7 @@ export class WorkflowService {
   }
 
   /** Each job by itself, so that all that is wrong is told at once. */
-  async #check(items: readonly unknown[]): Promise<WorkflowJob[]> {
+  async #check(items: readonly unknown[], caller: Caller): Promise<WorkflowJob[]> {
     const jobs: WorkflowJob[] = [];
     const errors: FieldProblem[] = [];
     for (const [index, item] of items.entries()) {
@@ -97,10 +100,12 @@ export class WorkflowService {
       const place = ['jobs', String(index)];
       try {
         const job = checked(workflowJobSchema, item, 'validation-failed', place);
+        caller.require({ scope: 'submit', queue: job.queue, type: job.type });
         this.types.check(job.type, job.payload, place);
         jobs.push(job);
       } catch (error) {
         if (!(error instanceof Problem) || error.errors.length === 0) throw error;
+        if (error.kind === 'forbidden') throw error.about(`jobs.${index}`);
         errors.push(...error.errors);
         if (errors.length >= MAX_ERRORS) break;
       }
@@ -109,15 +114,19 @@ export class WorkflowService {
     return jobs;
   }
 
-  async get(id: string): Promise<Workflow> {
+  /** @throws Problem when there is no such workflow, or some of its jobs are in queues beyond the caller's key */
+  async get(id: string, caller: Caller): Promise<Workflow> {
     const workflow = await this.workflows.get(id);
     if (workflow === undefined) throw new Problem('not-found', `There is no workflow with id ${id}.`);
+    const { queuePatterns } = caller;
+    if (queuePatterns !== null && (await this.workflows.hasOtherQueues(id, queuePatterns)))
+      throw new Problem('forbidden', `Jobs of this workflow are in queues beyond the key "${caller.name}".`);
     return workflow;
   }
 
   /** A workflow with one page of its jobs, each after those that it depends on. */
-  async page(id: string, { state, limit, cursor }: GetWorkflow): Promise<WorkflowPage> {
-    const workflow = await this.get(id);
+  async page(id: string, { state, limit, cursor }: GetWorkflow, caller: Caller): Promise<WorkflowPage> {
+    const workflow = await this.get(id, caller);
     // One more than asked for tells whether there is a next page.
     const found = await this.workflows.jobs(id, cursor, state, limit + 1);
     const jobs = found.slice(0, limit);
@@ -134,8 +143,8 @@ export class WorkflowService {
    * Cancels what has not ended. Jobs that run are asked to end; while some do, the workflow is `running` in the answer.
    * @throws Problem conflict when all of it had ended already
    */
-  async cancel(id: string): Promise<Workflow> {
-    const { state } = await this.get(id);
+  async cancel(id: string, caller: Caller): Promise<Workflow> {
+    const { state } = await this.get(id, caller);
     const cancelled = await this.workflows.cancel(id);
     if (cancelled === 'over') {
       throw new Problem(
@@ -145,15 +154,15 @@ export class WorkflowService {
     }
     for (const jobId of cancelled.running) this.notifier.send('cancel', jobId);
     this.notifier.send('workflows');
-    return this.get(id);
+    return this.get(id, caller);
   }
 
   /**
    * Gives every job that did not succeed another chance, from where the workflow failed.
    * @throws Problem conflict when something of it goes on, when all of it succeeded, or when jobs of it were deleted
    */
-  async retry(id: string, attempts: number): Promise<Workflow> {
-    const { state, version, jobCount } = await this.get(id);
+  async retry(id: string, attempts: number, caller: Caller): Promise<Workflow> {
+    const { state, version, jobCount } = await this.get(id, caller);
     if (state === 'running' || state === 'succeeded') {
       throw new Problem(
         'conflict',
@@ -167,7 +176,7 @@ export class WorkflowService {
       );
     }
     this.notifier.send('work');
-    return this.get(id);
+    return this.get(id, caller);
   }
 }
 

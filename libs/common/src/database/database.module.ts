@@ -3,6 +3,8 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import type { DatabaseEnvironment } from '#common/config/environment.js';
 import { EpochStore } from '#common/coordination/epoch-store.js';
 import type { Logger } from '#common/logging/logger.js';
+import { ApiKeyRepository } from './api-key.repository.js';
+import { AuditRepository } from './audit.repository.js';
 import { DeadLetterRepository } from './dead-letter.repository.js';
 import { ExecutorRepository } from './executor.repository.js';
 import { ExpiryRepository } from './expiry.repository.js';
@@ -29,6 +31,8 @@ import { WorkflowRepository } from './workflow.repository.js';
 import { WorkflowUpkeepRepository } from './workflow-upkeep.repository.js';
 
 const REPOSITORIES = [
+  ApiKeyRepository,
+  AuditRepository,
   DeadLetterRepository,
   ExecutorRepository,
   ExpiryRepository,

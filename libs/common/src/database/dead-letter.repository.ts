@@ -14,18 +14,21 @@ export interface DeadLetterFilter {
   readonly error?: string | undefined;
   readonly failedBefore?: Date | undefined;
   readonly failedAfter?: Date | undefined;
+  /** Operands of LIKE, one of which the queue must fit; null is no limit. */
+  readonly queuePatterns: readonly string[] | null;
 }
 
-/** Which dead jobs a filter means: $1 to $5, each of which may be null. Index: jobs_dead_idx. */
+/** Which dead jobs a filter means: $1 to $6, each of which may be null. Index: jobs_dead_idx. */
 const MATCHING = `died_at IS NOT NULL AND state = 'dead'
   AND ($1::text IS NULL OR type = $1) AND ($2::text IS NULL OR queue = $2) AND ($3::text IS NULL OR error->>'name' = $3)
-  AND ($4::timestamptz IS NULL OR finished_at < $4::timestamptz) AND ($5::timestamptz IS NULL OR finished_at > $5::timestamptz)`;
+  AND ($4::timestamptz IS NULL OR finished_at < $4::timestamptz) AND ($5::timestamptz IS NULL OR finished_at > $5::timestamptz)
+  AND ($6::text[] IS NULL OR queue LIKE ANY ($6::text[]))`;
 
 const COUNT_DEAD = `/* count_dead */ SELECT count(*)::int AS count FROM jobs WHERE ${MATCHING}`;
 
-/** Newest first, from before the id $6. */
+/** Newest first, from before the id $7. */
 const LIST_DEAD = `/* list_dead */
-SELECT ${LISTED_JOB_COLUMNS} FROM jobs WHERE ${MATCHING} AND ($6::uuid IS NULL OR id < $6::uuid) ORDER BY id DESC LIMIT $7`;
+SELECT ${LISTED_JOB_COLUMNS} FROM jobs WHERE ${MATCHING} AND ($7::uuid IS NULL OR id < $7::uuid) ORDER BY id DESC LIMIT $8`;
 
 /** Whether another unfinished job has taken the job's unique key meanwhile. */
 const UNIQUE_KEY_IS_TAKEN = `EXISTS (
@@ -88,16 +91,16 @@ const REDRIVE_ONE = `/* redrive_one */ ${REDRIVE(
   '$2',
 )}`;
 
-/** A batch, from the id $6 on, oldest first. */
+/** A batch, from the id $7 on, oldest first. */
 const REDRIVE_MATCHING = `/* redrive_matching */ ${REDRIVE(
-  `id IN (SELECT id FROM jobs WHERE ${MATCHING} AND id > $6::uuid ORDER BY id LIMIT $7)`,
-  '$8',
+  `id IN (SELECT id FROM jobs WHERE ${MATCHING} AND id > $7::uuid ORDER BY id LIMIT $8)`,
+  '$9',
 )}`;
 
 const PURGE_MATCHING = `/* purge_matching */
 WITH gone AS (
   DELETE FROM jobs WHERE id IN (
-    SELECT id FROM jobs WHERE ${MATCHING} AND ${mayBeDeleted('jobs')} ORDER BY id LIMIT $6 FOR UPDATE SKIP LOCKED)
+    SELECT id FROM jobs WHERE ${MATCHING} AND ${mayBeDeleted('jobs')} ORDER BY id LIMIT $7 FOR UPDATE SKIP LOCKED)
   RETURNING ${EVENT_COLUMNS}
 ),
 ${recordEvents('gone', { change: `'deleted'` })},
@@ -106,7 +109,7 @@ SELECT id FROM gone`;
 
 /** The last id of the batch that REDRIVE_MATCHING looks at, so that jobs it must leave alone do not hold it up. */
 const END_OF_BATCH = `/* end_of_batch */
-SELECT max(id::text) AS id FROM (SELECT id FROM jobs WHERE ${MATCHING} AND id > $6::uuid ORDER BY id LIMIT $7) AS batch`;
+SELECT max(id::text) AS id FROM (SELECT id FROM jobs WHERE ${MATCHING} AND id > $7::uuid ORDER BY id LIMIT $8) AS batch`;
 
 const BATCH = 500;
 const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
@@ -160,12 +163,14 @@ export class DeadLetterRepository {
   }
 }
 
-function parameters({ type, queue, error, failedBefore, failedAfter }: DeadLetterFilter): (string | null)[] {
+function parameters(filter: DeadLetterFilter): unknown[] {
+  const { type, queue, error, failedBefore, failedAfter, queuePatterns } = filter;
   return [
     type ?? null,
     queue ?? null,
     error ?? null,
     failedBefore?.toISOString() ?? null,
     failedAfter?.toISOString() ?? null,
+    queuePatterns,
   ];
 }

@@ -15,7 +15,7 @@ export const JOB_COLUMNS = `id, name, type, queue, state, priority, run_at AS "r
   queued_at AS "queuedAt", started_at AS "startedAt", finished_at AS "finishedAt", executor_id AS "executorId",
   worker, cancel_requested_at AS "cancelRequestedAt", on_lost AS "onLost",
   unique_key AS "uniqueKey", concurrency_key AS "concurrencyKey", fairness_key AS "fairnessKey", expires_at AS "expiresAt",
-  coalesce(tags, '{}') AS tags, workflow_id AS "workflowId", waits_for AS "waitsFor", result, error`;
+  coalesce(tags, '{}') AS tags, created_by AS "createdBy", workflow_id AS "workflowId", waits_for AS "waitsFor", result, error`;
 
 /** Commits of this statement need not wait for the disk: what a crash of Postgres loses here, the fences heal. */
 export const WITHOUT_FSYNC = `nosync AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))`;
@@ -30,16 +30,16 @@ export const isIn = (state: JobState) => `coalesce(jobs.state = '${state}', fals
 export const NOT_EXPIRED = `(jobs.expirable_at <= now()) IS NOT TRUE`;
 
 /**
- * The columns of new jobs, as parameters $1 to $18 and as a table named n. From $14 on they are of use to few jobs: their
+ * The columns of new jobs, as parameters $1 to $19 and as a table named n. From $14 on they are of use to few jobs: their
  * arrays are empty unless a job of the batch has something there, and unnest fills them up with nulls.
  * @param more further columns
  */
 export const newJobsTable = (more: { arrays: string; names: string } = { arrays: '', names: '' }) =>
   `unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::timestamptz[], $7::float8[],
             $8::int[], $9::bigint[], $10::jsonb[], $11::jsonb[], $12::text[], $13::text[], $14::text[], $15::text[],
-            $16::timestamptz[], $17::float8[], $18::text[]${more.arrays})
+            $16::timestamptz[], $17::float8[], $18::text[], $19::uuid[]${more.arrays})
   AS n(id, name, type, queue, priority, run_at, delay_ms, max_attempts, timeout_ms, retry, payload, on_lost, unique_key,
-       concurrency_key, fairness_key, expires_at, expires_in_ms, tags${more.names})`;
+       concurrency_key, fairness_key, expires_at, expires_in_ms, tags, created_by${more.names})`;
 const NEW_JOBS = newJobsTable();
 
 /** Columns hold milliseconds; rounded up, what is due now would be due a moment later. */
@@ -66,13 +66,13 @@ export const storeNewJobs = (
   more: { columns: string; values: string } = { columns: '', values: '' },
 ) => `
 INSERT INTO jobs (id, name, type, queue, state, priority, created_at, run_at, max_attempts, timeout_ms, retry, payload, on_lost, unique_key,
-  concurrency_key, fairness_key, remote, expires_at, tags${more.columns})
+  concurrency_key, fairness_key, remote, expires_at, tags, created_by${more.columns})
 SELECT n.id, n.name, n.type, n.queue, ${state}, n.priority, ${THIS_MOMENT}, ${DUE_AT},
        n.max_attempts, n.timeout_ms, n.retry, n.payload, n.on_lost, n.unique_key,
        n.concurrency_key, n.fairness_key, ${isRemote('n.type')},
        CASE WHEN n.expires_in_ms IS NULL THEN n.expires_at
             ELSE least(greatest(${DUE_AT}, ${THIS_MOMENT}) + n.expires_in_ms * interval '1 millisecond', ${LAST_MOMENT}) END,
-       n.tags::text[]${more.values}`;
+       n.tags::text[], n.created_by${more.values}`;
 const STORE_NEW_JOBS = storeNewJobs(`'scheduled'`);
 
 /** What the database decides about a new job; all else the caller knows. */
@@ -103,7 +103,7 @@ SELECT ${NEW_JOB_TIMES} FROM stored`;
 export const INSERT_IDEMPOTENT_JOBS = `/* insert_idempotent_jobs */
 WITH fresh AS (
   INSERT INTO idempotency_keys (key, request_hash, job_id)
-  SELECT DISTINCT ON (key) key, hash, job_id FROM unnest($19::text[], $20::text[], $1::uuid[]) AS k(key, hash, job_id) ORDER BY key
+  SELECT DISTINCT ON (key) key, hash, job_id FROM unnest($20::text[], $21::text[], $1::uuid[]) AS k(key, hash, job_id) ORDER BY key
   ON CONFLICT (key) DO NOTHING
   RETURNING job_id
 ),
@@ -411,7 +411,8 @@ function ifSmall(column: string): string {
 const MATCHES_FILTER = `($1::uuid IS NULL OR id < $1::uuid)
   AND ($2::text[] IS NULL OR state = ANY ($2::text[]))
   AND ($3::text IS NULL OR type = $3)
-  AND ($4::text IS NULL OR queue = $4)`;
+  AND ($4::text IS NULL OR queue = $4)
+  AND ($6::text[] IS NULL OR queue LIKE ANY ($6::text[]))`;
 
 /** Lists newest first, from before a given id. Every filter may be null. Index: the primary key. */
 export const LIST_JOBS = `/* list_jobs */
@@ -420,12 +421,12 @@ WHERE ${MATCHES_FILTER}
 ORDER BY id DESC LIMIT $5`;
 
 /**
- * The same for jobs that have all of some tags ($6). Index: jobs_tags_idx for rare tags, the primary key for frequent ones;
+ * The same for jobs that have all of some tags ($7). Index: jobs_tags_idx for rare tags, the primary key for frequent ones;
  * to know which, Postgres must see the tags, so it has no name to be prepared under.
  */
 export const LIST_TAGGED_JOBS = `/* list_tagged_jobs, planned each time */
 SELECT ${LISTED_JOB_COLUMNS} FROM jobs
-WHERE ${MATCHES_FILTER} AND tags @> $6::text[]
+WHERE ${MATCHES_FILTER} AND tags @> $7::text[]
 ORDER BY id DESC LIMIT $5`;
 
 /** Up to here all jobs are counted one by one. */

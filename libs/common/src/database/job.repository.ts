@@ -45,6 +45,8 @@ export interface JobFilter {
   readonly queue?: string | undefined;
   /** Only jobs that have all of these; none asks for nothing. */
   readonly tags?: readonly string[] | undefined;
+  /** Operands of LIKE, one of which the queue must fit; null is no limit. */
+  readonly queuePatterns: readonly string[] | null;
   /** Only jobs created before this one. */
   readonly before?: string | undefined;
 }
@@ -69,7 +71,7 @@ function rareColumn<Value>(jobs: readonly NewJob[], of: (job: NewJob) => Value |
   return jobs.some((job) => of(job) !== null) ? jobs.map(of) : [];
 }
 
-/** The eighteen arrays that every statement which stores new jobs begins with. */
+/** The nineteen arrays that every statement which stores new jobs begins with. */
 export function newJobColumns(jobs: readonly NewJob[]): unknown[] {
   const column = <Value>(of: (job: NewJob) => Value) => jobs.map(of);
   return [
@@ -91,6 +93,7 @@ export function newJobColumns(jobs: readonly NewJob[]): unknown[] {
     rareColumn(jobs, (job) => job.expiresAt?.toISOString() ?? null),
     rareColumn(jobs, (job) => job.expiresInMs),
     rareColumn(jobs, ({ tags }) => (tags.length === 0 ? null : arrayLiteral(tags))),
+    rareColumn(jobs, (job) => job.createdBy),
   ];
 }
 
@@ -121,6 +124,7 @@ export function storedJob(job: NewJob, { runAt, createdAt, expiresAt }: NewJobTi
     fairnessKey: job.fairnessKey,
     expiresAt,
     tags: job.tags,
+    createdBy: job.createdBy,
     runAt,
     createdAt,
     state: 'scheduled',
@@ -188,10 +192,19 @@ export class JobRepository {
 
   /** Newest first, at most `limit`. */
   list(filter: JobFilter, limit: number): Promise<ListedJob[]> {
-    const { before = null, states = null, type = null, queue = null, tags = [] } = filter;
+    const { before = null, states = null, type = null, queue = null, queuePatterns, tags = [] } = filter;
     return tags.length === 0
-      ? this.prisma.query<ListedJob>(LIST_JOBS, before, states, type, queue, limit)
-      : this.prisma.query<ListedJob>(LIST_TAGGED_JOBS, before, states, type, queue, limit, tags);
+      ? this.prisma.query<ListedJob>(LIST_JOBS, before, states, type, queue, limit, queuePatterns)
+      : this.prisma.query<ListedJob>(
+          LIST_TAGGED_JOBS,
+          before,
+          states,
+          type,
+          queue,
+          limit,
+          queuePatterns,
+          tags,
+        );
   }
 
   async total(): Promise<number> {

@@ -123,17 +123,19 @@ export class KeyedSubmissionRepository {
   /**
    * Stores a job unless an unfinished one has its unique key; then the policy says what happens. All of it, with the
    * Idempotency-Key if there is one, is one transaction, so that a repetition finds either everything or nothing.
+   * @param mayTouch says of the other job's queue whether the caller may; if not, the key is simply taken
    */
   async submitUnique(
     job: UniqueJob,
     policy: UniquePolicy,
     key: IdempotencyKey | undefined,
+    mayTouch: (queue: string) => boolean,
   ): Promise<Submission> {
     const release = await this.#uniqueTurns.acquire();
     try {
       // Only a dead job that is re-driven in the same moment can take the key in between; then look again.
       let submission: Submission | 'repeated' | 'raced';
-      do submission = await this.#tryUnique(job, policy, key);
+      do submission = await this.#tryUnique(job, policy, key, mayTouch);
       while (submission === 'raced');
       if (submission !== 'repeated') return submission;
     } catch (error) {
@@ -149,6 +151,7 @@ export class KeyedSubmissionRepository {
     job: UniqueJob,
     policy: UniquePolicy,
     key: IdempotencyKey | undefined,
+    mayTouch: (queue: string) => boolean,
   ): Promise<Submission | 'repeated' | 'raced'> {
     return this.prisma
       .$transaction(async (transaction): Promise<Submission | 'repeated'> => {
@@ -163,7 +166,9 @@ export class KeyedSubmissionRepository {
         const [holder] = await query<Job>(LOCK_UNIQUE_JOB, job.uniqueKey);
         if (
           holder !== undefined &&
-          (policy === 'reject' || (policy === 'replace' && holder.state === 'running'))
+          (policy === 'reject' ||
+            (policy === 'replace' && holder.state === 'running') ||
+            !mayTouch(holder.queue))
         ) {
           return { kind: 'taken', job: holder };
         }

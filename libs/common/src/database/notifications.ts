@@ -19,9 +19,10 @@ import { PrismaService } from './prisma.service.js';
  * against the limits of its queue has ended. schedules: one was made or changed.
  * workflows: jobs of workflows ended in a way that others may have to follow.
  * events: jobs changed, and somebody listens. follow: somebody wants to see what a job (its id follows) writes, for a
- * while; output: a job that is followed has written something.
+ * while; output: a job that is followed has written something. keys: an API key was made or revoked.
  */
-export type Hint = 'work' | 'types' | 'queues' | 'room' | 'schedules' | 'workflows' | 'events' | HintAboutJob;
+export type Hint =
+  'work' | 'types' | 'queues' | 'room' | 'schedules' | 'workflows' | 'events' | 'keys' | HintAboutJob;
 type HintAboutJob = 'cancel' | 'follow' | 'output';
 const PLAIN: readonly string[] = [
   'work',
@@ -31,6 +32,7 @@ const PLAIN: readonly string[] = [
   'schedules',
   'workflows',
   'events',
+  'keys',
 ] satisfies Hint[];
 const ABOUT_JOB: readonly string[] = ['cancel', 'follow', 'output'] satisfies HintAboutJob[];
 
@@ -45,6 +47,7 @@ interface HintEvents {
   events: [];
   follow: [jobId: string];
   output: [jobId: string];
+  keys: [];
   /** Listening (again): hints may have been missed, so look for yourself. */
   listening: [];
 }

@@ -11,8 +11,11 @@ const RESULTS_BYTES = 4 * 1024 * 1024;
 export class ParentRepository {
   constructor(private readonly prisma: PrismaService) {}
 
-  /** Each after those that it depends on itself. */
-  parentsOf(jobId: string): Promise<Parent[]> {
-    return this.prisma.query<Parent>(LIST_PARENTS, jobId, RESULTS_BYTES);
+  /**
+   * Each after those that it depends on itself.
+   * @param queuePatterns operands of LIKE: only parents whose queue one of them fits; null is no limit
+   */
+  parentsOf(jobId: string, queuePatterns: readonly string[] | null = null): Promise<Parent[]> {
+    return this.prisma.query<Parent>(LIST_PARENTS, jobId, RESULTS_BYTES, queuePatterns);
   }
 }

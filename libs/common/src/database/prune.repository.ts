@@ -90,6 +90,20 @@ gone AS (
 )
 SELECT (SELECT count(*)::int FROM gone) AS deleted, (SELECT id FROM old ORDER BY id DESC LIMIT 1) AS "lastId"`;
 
+/**
+ * In: election, epoch; how long entries are kept, in milliseconds; most rows. Ids are UUIDv7, so an entry that is too young
+ * is never looked at. Index: the primary key.
+ */
+const PRUNE_AUDIT = `/* prune_audit */
+WITH standing AS MATERIALIZED (
+  SELECT 1 FROM leader_epochs WHERE election = $1 AND epoch = $2 FOR SHARE
+)
+DELETE FROM audit_log USING standing WHERE id IN (
+  SELECT id FROM audit_log
+  WHERE id < (lpad(to_hex((extract(epoch FROM now()) * 1000 - $3::float8)::bigint), 12, '0') || repeat('0', 20))::uuid
+  ORDER BY id LIMIT $4)
+RETURNING 1 AS one`;
+
 @Injectable()
 export class PruneRepository {
   constructor(
@@ -171,6 +185,12 @@ export class PruneRepository {
   /** What runs that have ended wrote while somebody followed them: the job has it now. @returns how many pieces went */
   async pruneLiveOutputs(fence: Fence, keptMs: number): Promise<number> {
     const gone = await this.prisma.query<object>(PRUNE_LIVE_OUTPUTS, fence.election, fence.epoch, keptMs);
+    return gone.length;
+  }
+
+  /** @returns how many were deleted; `limit` of them means that there may be more */
+  async pruneAudit(fence: Fence, keptMs: number, limit: number): Promise<number> {
+    const gone = await this.prisma.query<object>(PRUNE_AUDIT, fence.election, fence.epoch, keptMs, limit);
     return gone.length;
   }
 }

@@ -102,7 +102,8 @@ export const GET_QUEUE = `/* get_queue */ SELECT ${QUEUE_COLUMNS} FROM queues WH
 
 /** By name, from behind a given one. In: that name or null, most rows. */
 export const LIST_QUEUES = `/* list_queues */
-SELECT ${QUEUE_COLUMNS} FROM queues WHERE ($1::text IS NULL OR name > $1) ORDER BY name LIMIT $2`;
+SELECT ${QUEUE_COLUMNS} FROM queues WHERE ($1::text IS NULL OR name > $1) AND ($3::text[] IS NULL OR name LIKE ANY ($3::text[]))
+ORDER BY name LIMIT $2`;
 
 /** Counting ends here: more than this many jobs of a state are not told apart from this many. */
 export const COUNTED = 10_000;

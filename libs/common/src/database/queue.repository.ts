@@ -84,9 +84,17 @@ export class QueueRepository {
     return row && toQueue(row);
   }
 
-  /** By name. @param afterName where to go on */
-  async list(afterName: string | undefined, limit: number): Promise<Queue[]> {
-    const rows = await this.prisma.query<QueueRow>(LIST_QUEUES, afterName ?? null, limit);
+  /**
+   * By name.
+   * @param afterName where to go on
+   * @param patterns operands of LIKE, one of which the name must fit; null is no limit
+   */
+  async list(
+    afterName: string | undefined,
+    limit: number,
+    patterns: readonly string[] | null,
+  ): Promise<Queue[]> {
+    const rows = await this.prisma.query<QueueRow>(LIST_QUEUES, afterName ?? null, limit, patterns);
     return rows.map(toQueue);
   }
 

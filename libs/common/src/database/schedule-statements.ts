@@ -189,7 +189,9 @@ SELECT ${SCHEDULE_COLUMNS} FROM schedules WHERE name = $1`;
 
 /** Newest first, from before a given id. */
 export const LIST_SCHEDULES = `/* list_schedules */
-SELECT ${SCHEDULE_COLUMNS} FROM schedules WHERE ($1::uuid IS NULL OR id < $1::uuid) ORDER BY id DESC LIMIT $2`;
+SELECT ${SCHEDULE_COLUMNS} FROM schedules WHERE ($1::uuid IS NULL OR id < $1::uuid)
+  AND ($3::text[] IS NULL OR definition #>> '{job,queue}' LIKE ANY ($3::text[]))
+ORDER BY id DESC LIMIT $2`;
 
 /** Guard: the version, unless it is null. Rows: what was deleted. */
 export const DELETE_SCHEDULE = `/* delete_schedule */

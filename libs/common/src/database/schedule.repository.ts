@@ -100,9 +100,13 @@ export class ScheduleRepository {
     return schedule;
   }
 
-  /** Newest first. */
-  list(beforeId: string | undefined, limit: number): Promise<Schedule[]> {
-    return this.prisma.query<Schedule>(LIST_SCHEDULES, beforeId ?? null, limit);
+  /** Newest first. @param queuePatterns operands of LIKE, one of which the queue must fit; null is no limit */
+  list(
+    beforeId: string | undefined,
+    limit: number,
+    queuePatterns: readonly string[] | null,
+  ): Promise<Schedule[]> {
+    return this.prisma.query<Schedule>(LIST_SCHEDULES, beforeId ?? null, limit, queuePatterns);
   }
 
   /** Nothing happens to one that is paused already, or runs already. */

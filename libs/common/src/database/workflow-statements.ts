@@ -29,37 +29,45 @@ export const REOPEN_WORKFLOW = `finished_at = NULL, counts = NULL, cancel_reques
 export const INSERT_WORKFLOW = `/* insert_workflow */
 WITH fresh_key AS (
   INSERT INTO idempotency_keys (key, request_hash, job_id)
-  SELECT $26::text, $27::text, $24::uuid WHERE $26::text IS NOT NULL
+  SELECT $27::text, $28::text, $25::uuid WHERE $27::text IS NOT NULL
   ON CONFLICT (key) DO NOTHING
   RETURNING job_id
 ),
 made AS MATERIALIZED (
-  SELECT $24::uuid AS id WHERE $26::text IS NULL UNION ALL SELECT job_id FROM fresh_key
+  SELECT $25::uuid AS id WHERE $27::text IS NULL UNION ALL SELECT job_id FROM fresh_key
 ),
 stored_jobs AS (
   ${storeNewJobs(`CASE WHEN n.waits_for IS NULL THEN 'scheduled' ELSE 'blocked' END`, {
     columns: ', workflow_id, waits_for, awaited',
     values: ', made.id, n.waits_for, n.awaited',
   })}
-  FROM made, ${newJobsTable({ arrays: ', $19::int[], $20::bool[]', names: ', waits_for, awaited' })}
+  FROM made, ${newJobsTable({ arrays: ', $20::int[], $21::bool[]', names: ', waits_for, awaited' })}
   RETURNING ${EVENT_COLUMNS}
 ),
 ${recordEvents('stored_jobs')},
 stored_dependencies AS (
   INSERT INTO job_dependencies (parent_id, child_id, on_failure)
-  SELECT parent_id, child_id, on_failure FROM made, unnest($21::uuid[], $22::uuid[], $23::text[]) AS e(parent_id, child_id, on_failure)
+  SELECT parent_id, child_id, on_failure FROM made, unnest($22::uuid[], $23::uuid[], $24::text[]) AS e(parent_id, child_id, on_failure)
 )
-INSERT INTO workflows (id, name, job_count) SELECT made.id, $25::text, cardinality($1::uuid[]) FROM made
+INSERT INTO workflows (id, name, job_count) SELECT made.id, $26::text, cardinality($1::uuid[]) FROM made
 RETURNING id`;
+
+/** Whether a workflow has jobs in queues that none of the operands of LIKE fits. Index: jobs_workflow_idx. */
+export const HAS_OTHER_QUEUES = (workflowId: string, patterns: string) =>
+  `EXISTS (SELECT 1 FROM jobs WHERE workflow_id = ${workflowId} AND NOT queue LIKE ANY (${patterns}::text[]))`;
 
 export const GET_WORKFLOW = `/* get_workflow */
 SELECT ${WORKFLOW_COLUMNS} FROM workflows w ${LIVE} WHERE w.id = $1::uuid`;
 
-/** Newest first, from before a given id. In: id or null; only those that are over (true) or not (false), or null; most rows. */
+/**
+ * Newest first, from before a given id. In: id or null; only those that are over (true) or not (false), or null; most rows;
+ * operands of LIKE, one of which each of its jobs' queues must fit, or null.
+ */
 export const LIST_WORKFLOWS = `/* list_workflows */
 SELECT ${WORKFLOW_COLUMNS} FROM (
   SELECT * FROM workflows
   WHERE ($1::uuid IS NULL OR id < $1::uuid) AND ($2::bool IS NULL OR (finished_at IS NOT NULL) = $2::bool)
+    AND ($4::text[] IS NULL OR NOT ${HAS_OTHER_QUEUES('workflows.id', '$4')})
   ORDER BY id DESC LIMIT $3) AS w ${LIVE}
 ORDER BY w.id DESC`;
 
@@ -70,7 +78,8 @@ FROM job_dependencies WHERE child_id = ANY ($1::uuid[]) ORDER BY child_id, paren
 
 /**
  * What a job depends on, with results, oldest parent first. In: the job's id; how many bytes of results may be told: those
- * of further parents are left out, and marked. A parent that was deleted is not among the rows.
+ * of further parents are left out, and marked; operands of LIKE, one of which a parent's queue must fit, or null. A parent
+ * that was deleted is not among the rows.
  */
 export const LIST_PARENTS = `/* list_parents */
 SELECT p.id, p.name, p.state, p."onDependencyFailure",
@@ -78,7 +87,8 @@ SELECT p.id, p.name, p.state, p."onDependencyFailure",
 FROM (
   SELECT jobs.id, name, jobs.state, on_failure AS "onDependencyFailure", result,
     sum(coalesce(octet_length(result::text), 0)) OVER (ORDER BY jobs.id) AS bytes
-  FROM job_dependencies JOIN jobs ON jobs.id = parent_id WHERE child_id = $1::uuid) AS p
+  FROM job_dependencies JOIN jobs ON jobs.id = parent_id WHERE child_id = $1::uuid
+    AND ($3::text[] IS NULL OR queue LIKE ANY ($3::text[]))) AS p
 ORDER BY p.id`;
 
 /** Wants a workflow ended. Guard: it has unfinished jobs. Rows: its id, or none. Index: jobs_unfinished_workflow_idx. */

@@ -15,6 +15,7 @@ import { PrismaService } from './prisma.service.js';
 import {
   CANCEL_WORKFLOW_JOBS,
   GET_WORKFLOW,
+  HAS_OTHER_QUEUES,
   INSERT_WORKFLOW,
   LIST_DEPENDENCIES,
   LIST_WORKFLOWS,
@@ -106,10 +107,35 @@ export class WorkflowRepository {
     return row === undefined ? undefined : toWorkflow(row);
   }
 
-  /** Newest first. @param finished only those that are over, or only those that are not */
-  async list(before: string | undefined, finished: boolean | undefined, limit: number): Promise<Workflow[]> {
-    const rows = await this.prisma.query<Row>(LIST_WORKFLOWS, before ?? null, finished ?? null, limit);
+  /**
+   * Newest first.
+   * @param finished only those that are over, or only those that are not
+   * @param queuePatterns operands of LIKE, one of which the queue of each job must fit; null is no limit
+   */
+  async list(
+    before: string | undefined,
+    finished: boolean | undefined,
+    limit: number,
+    queuePatterns: readonly string[] | null,
+  ): Promise<Workflow[]> {
+    const rows = await this.prisma.query<Row>(
+      LIST_WORKFLOWS,
+      before ?? null,
+      finished ?? null,
+      limit,
+      queuePatterns,
+    );
     return rows.map(toWorkflow);
+  }
+
+  /** Whether it has jobs in queues that none of the operands of LIKE fits. */
+  async hasOtherQueues(id: string, queuePatterns: readonly string[]): Promise<boolean> {
+    const [row] = await this.prisma.query<{ others: boolean }>(
+      `/* has_other_queues */ SELECT ${HAS_OTHER_QUEUES('$1::uuid', '$2')} AS others`,
+      id,
+      queuePatterns,
+    );
+    return row?.others === true;
   }
 
   /** The jobs of a workflow, each after those that it depends on, from after a given one. */

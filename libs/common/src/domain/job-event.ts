@@ -1,4 +1,5 @@
 /** What happened to a job, as listeners are told, and which of it a listener wants to hear. */
+import { queueMatcher } from './access.js';
 import type { JobState } from './job.js';
 
 /**
@@ -29,18 +30,21 @@ export interface EventFilter {
   readonly jobId?: string | undefined;
   readonly workflowIds?: readonly string[] | undefined;
   readonly queues?: readonly string[] | undefined;
+  /** Patterns, where the listener is limited to some queues. */
+  readonly queuePatterns?: readonly string[] | undefined;
   readonly types?: readonly string[] | undefined;
   readonly states?: readonly JobState[] | undefined;
 }
 
 export function isWanted(
-  { jobId, workflowIds, queues, types, states }: EventFilter,
+  { jobId, workflowIds, queues, queuePatterns, types, states }: EventFilter,
   event: JobEvent,
 ): boolean {
   return (
     (jobId === undefined || event.jobId === jobId) &&
     (workflowIds === undefined || (event.workflowId !== null && workflowIds.includes(event.workflowId))) &&
     (queues === undefined || queues.includes(event.queue)) &&
+    (queuePatterns === undefined || queueMatcher(queuePatterns)(event.queue)) &&
     (types === undefined || types.includes(event.type)) &&
     (states === undefined || states.includes(event.state))
   );

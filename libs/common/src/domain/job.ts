@@ -108,6 +108,8 @@ export interface NewJob {
   readonly expiresAt: Date | null;
   /** The same, in milliseconds from when it is due, or from its submission when that is later. */
   readonly expiresInMs: number | null;
+  /** Id of the API key that submitted it; null for those that nobody's key did. */
+  readonly createdBy: string | null;
 }
 
 export interface Job extends Omit<NewJob, 'runAt' | 'delayMs' | 'expiresInMs'> {

@@ -22,6 +22,7 @@ function job(changes: Partial<Job> = {}): Job {
     tags: [],
     concurrencyKey: null,
     fairnessKey: null,
+    createdBy: null,
     workflowId: null,
     waitsFor: null,
     expiresAt: null,

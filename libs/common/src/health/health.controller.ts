@@ -1,6 +1,7 @@
 /** GET /health/live and /health/ready: is the process up, and can it do its work? For orchestrators and for people. */
 import { Controller, Get, Inject, Res, type InjectionToken, type Provider } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import { Requires } from '#common/access/requires.js';
 
 /** One thing a service needs in order to do its work. */
 export interface ReadinessCheck {
@@ -50,12 +51,14 @@ export class HealthController {
 
   /** The process runs and its event loop turns. */
   @Get('live')
+  @Requires('nothing')
   live(): { status: 'ok' } {
     return { status: 'ok' };
   }
 
   /** 200 when every check passes, else 503; the body says which does not. */
   @Get('ready')
+  @Requires('nothing')
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthReport> {
     const report = await runChecks(this.checks);
     reply.status(report.status === 'ok' ? 200 : 503);

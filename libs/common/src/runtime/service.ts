@@ -13,6 +13,7 @@ import {
 } from '#common/config/environment.js';
 import { createLogger, type Logger } from '#common/logging/logger.js';
 import { NestLogger } from '#common/logging/nest-logger.js';
+import { StartRefusedError } from './start-refused.js';
 
 /** Who this process is, in logs, in the cluster view and in ZooKeeper. */
 export interface Identity {
@@ -99,6 +100,7 @@ export async function runService<Environment extends ProcessEnvironment & Identi
   try {
     await app.init();
   } catch (error) {
+    if (error instanceof StartRefusedError) exitWith(`${options.name}: Cannot start: ${error.message}`);
     log.error('cannot start', { error });
     process.exit(1);
   }
@@ -116,9 +118,13 @@ function parseOrExit<Environment>({ environment, name }: ServiceOptions<Environm
     return parseEnvironment(environment, process.env);
   } catch (error) {
     if (!(error instanceof EnvironmentError)) throw error;
-    process.stderr.write(`${name}: ${error.message}\n`);
-    process.exit(1);
+    exitWith(`${name}: ${error.message}`);
   }
+}
+
+function exitWith(message: string): never {
+  process.stderr.write(`${message}\n`);
+  process.exit(1);
 }
 
 async function moduleOrExit<Environment>(

@@ -3,6 +3,7 @@
  */
 import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Requires } from '#common/access/requires.js';
 import { READINESS_CHECKS, runChecks, type ReadinessCheck } from '#common/health/health.controller.js';
 
 @Controller('metrics')
@@ -20,6 +21,7 @@ export class MetricsController {
   }
 
   @Get()
+  @Requires('read')
   @Header('content-type', Registry.PROMETHEUS_CONTENT_TYPE)
   async metrics(): Promise<string> {
     const { checks } = await runChecks(this.checks);
