@@ -125,9 +125,7 @@ test('each queue is published by itself', async () => {
     claimed: [...jobs(1), ...jobs(1, { queue: 'mail', id: 'm' })],
   });
   await feed();
-  expect(
-    publish.mock.calls.map(([queue, envelopes]) => [queue, envelopes.flatMap(jobIds)]),
-  ).toEqual([
+  expect(publish.mock.calls.map(([queue, envelopes]) => [queue, envelopes.flatMap(jobIds)])).toEqual([
     ['default', ['j0']],
     ['mail', ['m']],
   ]);
