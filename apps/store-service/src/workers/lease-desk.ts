@@ -3,7 +3,8 @@
  * a client that has gone meanwhile is given back.
  */
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { LeaseRepository, type LeasedJob } from '#common/database/lease.repository.js';
+import { LeaseRepository } from '#common/database/lease.repository.js';
+import { LeasingRepository, type LeasedJob } from '#common/database/leasing.repository.js';
 import { HintListener, Notifier } from '#common/database/notifications.js';
 import { decideUnfailed } from '#common/domain/outcome.js';
 import { InjectLogger } from '#common/logging/inject-logger.js';
@@ -29,6 +30,7 @@ export class LeaseDesk implements OnApplicationBootstrap, BeforeApplicationShutd
   #closing = false;
 
   constructor(
+    private readonly leasing: LeasingRepository,
     private readonly repository: LeaseRepository,
     private readonly notifier: Notifier,
     private readonly hints: HintListener,
@@ -39,7 +41,8 @@ export class LeaseDesk implements OnApplicationBootstrap, BeforeApplicationShutd
     const wake = () => {
       for (const line of this.#lines.values()) line.wake();
     };
-    this.hints.on('work', wake).on('listening', wake);
+    // 'queues' and 'room': one may have been resumed, or its limits raised; another job may have ended.
+    this.hints.on('work', wake).on('queues', wake).on('room', wake).on('listening', wake);
   }
 
   /** Whoever waits is answered now: the process ends when the last request has. */
@@ -83,7 +86,7 @@ export class LeaseDesk implements OnApplicationBootstrap, BeforeApplicationShutd
     waiter: Waiter,
     waitMs: number,
     gone: AbortSignal,
-  ): Promise<LeasedJob[]> {
+  ): Promise<readonly LeasedJob[]> {
     if (gone.aborted) return [];
     const line = this.#line(types, queues);
     waiter.timeUp = waitMs === 0 || this.#closing;
@@ -105,7 +108,7 @@ export class LeaseDesk implements OnApplicationBootstrap, BeforeApplicationShutd
     if (known !== undefined) return known;
     const line = new LeaseLine(
       { types, queues },
-      this.repository,
+      this.leasing,
       this.#looks,
       (jobs) => this.#giveBack(jobs),
       () => this.#lines.delete(key),

@@ -16,6 +16,7 @@ import { JobRepository } from './job.repository.js';
 import { KeyedSubmissionRepository } from './keyed-submission.repository.js';
 import { LeaderEpochs } from './leader-epochs.js';
 import { LeaseRepository } from './lease.repository.js';
+import { LeasingRepository } from './leasing.repository.js';
 import { LimitedFeedRepository } from './limited-feed.repository.js';
 import { HintListener, Notifier } from './notifications.js';
 import { OrderedFeedRepository } from './ordered-feed.repository.js';
@@ -44,6 +45,7 @@ const REPOSITORIES = [
   KeyedSubmissionRepository,
   LeaderEpochs,
   LeaseRepository,
+  LeasingRepository,
   LimitedFeedRepository,
   Notifier,
   OrderedFeedRepository,
