@@ -6,6 +6,7 @@ import { LeaseRepository } from '#common/database/lease.repository.js';
 import { LeasingRepository, type LeasedJob } from '#common/database/leasing.repository.js';
 import type { Fence } from '#common/database/leader-epochs.js';
 import { LEASE_LIMITED } from '#common/database/limited-lease-statement.js';
+import { OrderedFeedRepository } from '#common/database/ordered-feed.repository.js';
 import { Notifier } from '#common/database/notifications.js';
 import type { NewJob } from '#common/domain/job.js';
 import { UNLIMITED, type QueueSettings } from '#common/domain/queue.js';
@@ -123,6 +124,41 @@ test('a queue that is just being settled is left alone', async () => {
   expect(await lease(5)).toEqual([]);
   await store.queues.settle(queue);
   expect(await lease(5)).toHaveLength(1);
+});
+
+test('a queue that its leader drains is never leased from, with or without keys, until it is shared again', async () => {
+  await submit(2);
+  await submit(2, { concurrencyKey: 'a' });
+  const settings = async (changes: Partial<QueueSettings>) => {
+    const known = await store.queues.get(queue);
+    if (known === undefined) throw new Error('there is no queue');
+    await store.queues.change(known, { ...UNLIMITED, ...changes });
+  };
+  await settings({ drain: 'leader' });
+  expect(await look(5)).toEqual({ jobs: [], againInMs: null });
+  expect(await leasing.nextDueInMs({ types: [type], queues: null })).toBeNull();
+  await settings({ drain: 'shared' });
+  expect(await lease(5)).toHaveLength(3);
+});
+
+test('jobs that run on workers when their queue goes over to strict order have ended before one is handed over', async () => {
+  await submit(1);
+  const leased = await lease(1);
+  const known = await store.queues.get(queue);
+  if (known === undefined) throw new Error('there is no queue');
+  await store.queues.change(known, { ...UNLIMITED, drain: 'leader' });
+  const [id] = await submit(1, { type: 'test' });
+  const ordered = new OrderedFeedRepository(store.prisma, store.epochs);
+  expect(await ordered.claim(leader, [queue])).toMatchObject([{ busy: true, job: null }]);
+  await end(leased);
+  expect(await ordered.claim(leader, [queue])).toMatchObject([{ job: { id } }]);
+});
+
+test('what has expired is not leased from a queue with limits either', async () => {
+  await create({ concurrency: 5 });
+  await submit(2, { expiresAt: LONG_AGO });
+  const [id] = await submit(1);
+  expect((await lease(5)).map((job) => job.id)).toEqual([id]);
 });
 
 test('concurrency: leased, handed over and running jobs fill the same places', async () => {
