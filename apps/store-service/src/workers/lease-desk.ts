@@ -11,6 +11,7 @@ import { InjectLogger } from '#common/logging/inject-logger.js';
 import type { Logger } from '#common/logging/logger.js';
 import { Semaphore } from '#common/runtime/semaphore.js';
 import { LeaseLine, Waiter } from './lease-line.js';
+import { PollNotes } from './poll-notes.js';
 import { LEASE_MS, leaseToken, newLeaseSecret } from './lease-token.js';
 import type { LeaseRequest } from './lease.schemas.js';
 
@@ -34,6 +35,7 @@ export class LeaseDesk implements OnApplicationBootstrap, BeforeApplicationShutd
     private readonly repository: LeaseRepository,
     private readonly notifier: Notifier,
     private readonly hints: HintListener,
+    private readonly polls: PollNotes,
     @InjectLogger() private readonly log: Logger,
   ) {}
 
@@ -88,6 +90,7 @@ export class LeaseDesk implements OnApplicationBootstrap, BeforeApplicationShutd
     gone: AbortSignal,
   ): Promise<readonly LeasedJob[]> {
     if (gone.aborted) return [];
+    this.polls.note({ types, queues }, waitMs);
     const line = this.#line(types, queues);
     waiter.timeUp = waitMs === 0 || this.#closing;
     const timer = waiter.timeUp ? undefined : setTimeout(() => line.end(waiter), waitMs);

@@ -28,6 +28,7 @@ import { QueueRepository } from './queue.repository.js';
 import { RunRepository } from './run.repository.js';
 import { ScheduleRepository } from './schedule.repository.js';
 import { WhyRepository } from './why.repository.js';
+import { WorkerPollRepository } from './worker-poll.repository.js';
 import { WorkflowRepository } from './workflow.repository.js';
 import { WorkflowUpkeepRepository } from './workflow-upkeep.repository.js';
 
@@ -56,6 +57,7 @@ const REPOSITORIES = [
   RunRepository,
   ScheduleRepository,
   WhyRepository,
+  WorkerPollRepository,
   WorkflowRepository,
   WorkflowUpkeepRepository,
 ];
