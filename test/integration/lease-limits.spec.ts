@@ -176,6 +176,13 @@ test('concurrency: leased, handed over and running jobs fill the same places', a
   expect(await inFlight()).toBe(4);
 });
 
+test('what comes in just when its queue is deleted is leased when the queue has its settings, and counts against them', async () => {
+  await store.jobs.insertTogether([newJob({ type, queue }), newJob({ type, queue })]);
+  expect(await look(5)).toEqual({ jobs: [], againInMs: null });
+  await create({ concurrency: 1 });
+  expect(await lease(5)).toHaveLength(1);
+});
+
 test('concurrency: what was leased before there was a limit counts against it', async () => {
   await submit(10);
   const leased = await lease(3);

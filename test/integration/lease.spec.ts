@@ -33,9 +33,13 @@ beforeEach(async () => {
   type = uniqueName('type');
   queue = uniqueName('queue');
   await types.announceRemote({ type, payloadSchema: {} });
+  await store.queues.ensure(queue);
 });
 
-const submit = (changes: Partial<NewJob> = {}) => store.submit({ type, queue, ...changes });
+const submit = async (changes: Partial<NewJob> = {}) => {
+  await store.queues.ensure(changes.queue ?? queue);
+  return store.submit({ type, queue, ...changes });
+};
 const open = (count: number, leaseMs = 60_000) =>
   Array.from({ length: count }, () => ({ executorId: randomUUID(), leaseMs, worker: 'w1' }));
 const lease = async (count = 1, queues: string[] | null = null, of = type) =>

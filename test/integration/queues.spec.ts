@@ -1,5 +1,6 @@
 /** Queues: what a change of settings does to what is in flight, counts, deletion, and what is forgotten comes back. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { JobTypeRepository } from '#common/database/job-type.repository.js';
 import type { Fence } from '#common/database/leader-epochs.js';
 import type { Queue } from '#common/database/queue.repository.js';
 import { COUNTED } from '#common/database/queue-statements.js';
@@ -209,6 +210,15 @@ test('a queue that was deleted just when a job came in comes back', async () => 
   await submit(1);
   expect(await store.queues.restoreForgotten()).toContain(queue);
   expect(await claimPlain(1)).toHaveLength(1);
+  expect(await store.queues.restoreForgotten()).not.toContain(queue);
+});
+
+test('so does one whose jobs wait for workers outside', async () => {
+  await store.queues.delete(queue, undefined);
+  const type = uniqueName('type');
+  await new JobTypeRepository(store.prisma).announceRemote({ type, payloadSchema: {} });
+  await store.submit({ queue, type });
+  expect(await store.queues.restoreForgotten()).toContain(queue);
   expect(await store.queues.restoreForgotten()).not.toContain(queue);
 });
 

@@ -52,7 +52,7 @@ export const startLeased = (more = '') => `leased AS (
  * of the time, so that neither kind starves the other, and then nothing is leased here.
  * Guard: the queues are shared and neither paused nor limited nor unsettled, share-locked, so that a change of settings waits
  * for this lease or beats it; state scheduled, not expired, and for a worker; rows that another lease is just taking are passed
- * over.
+ * over. A queue without a row, just deleted when a job came in, is left alone until the leader brings it back.
  * Rows: at least one: the limited queues, in random order, and whether they have the turn; and a job with the end of its
  * lease, or nulls; in the order of the leases wanted.
  * Index: jobs_lease_idx, read once for each type, queue and priority. Queues come in random order, so that none is always
@@ -72,13 +72,7 @@ ordinary AS MATERIALIZED (
   SELECT asked.type, asked.queue FROM asked JOIN queues ON queues.name = asked.queue
   WHERE settled AND NOT paused AND drain = 'shared' AND NOT ${IS_LIMITED} FOR SHARE OF queues SKIP LOCKED
 ),
-open AS MATERIALIZED (
-  SELECT type, queue FROM (
-    SELECT type, queue FROM ordinary
-    UNION ALL
-    SELECT type, queue FROM asked WHERE NOT EXISTS (SELECT 1 FROM queues WHERE queues.name = asked.queue)
-  ) AS unlimited ORDER BY random()
-),
+open AS MATERIALIZED (SELECT type, queue FROM ordinary ORDER BY random()),
 due AS MATERIALIZED (
   SELECT one.id
   FROM nosync, ${EACH_PRIORITY},
@@ -107,8 +101,8 @@ FROM turn LEFT JOIN leased ON true ORDER BY nth`;
 export const NEXT_LEASABLE = `/* next_leasable */
 WITH RECURSIVE ${STOCKED},
 open AS MATERIALIZED (
-  SELECT type, queue FROM asked
-  WHERE NOT EXISTS (SELECT 1 FROM queues WHERE queues.name = asked.queue AND (paused OR NOT settled OR drain <> 'shared' OR ${IS_LIMITED}))
+  SELECT asked.type, asked.queue FROM asked JOIN queues ON queues.name = asked.queue
+  WHERE settled AND NOT paused AND drain = 'shared' AND NOT ${IS_LIMITED}
 )
 SELECT (extract(epoch FROM min(first.leasable_at) - clock_timestamp()) * 1000)::float8 AS "dueInMs"
 FROM open, ${EACH_PRIORITY}, LATERAL (

@@ -159,7 +159,7 @@ RETURNING ${QUEUE_COLUMNS}`;
 
 /**
  * Queues that have jobs and no row, or jobs with keys and no word of it: one was deleted just when a job came in, or a job
- * was stored by somebody who does not know of keys. Rows: name, keyed. Index: jobs_claim_idx, jobs_lane_due_idx.
+ * was stored by somebody who does not know of keys. Rows: name, keyed. Index: jobs_claim_idx, jobs_lane_due_idx, jobs_lease_idx.
  */
 export const FIND_FORGOTTEN_QUEUES = `/* find_forgotten_queues */
 WITH RECURSIVE plain(queue) AS (
@@ -175,7 +175,14 @@ with_keys(queue) AS (
   SELECT next.queue FROM with_keys, LATERAL (
     SELECT jobs.queue FROM jobs WHERE claimable_at IS NOT NULL AND (fairness_key IS NOT NULL OR concurrency_key IS NOT NULL)
       AND jobs.queue > with_keys.queue ORDER BY jobs.queue LIMIT 1) AS next
+),
+for_workers(type, queue) AS (
+  SELECT type, '' FROM job_types WHERE remote
+  UNION ALL
+  SELECT for_workers.type, next.queue FROM for_workers, LATERAL (
+    SELECT jobs.queue FROM jobs WHERE jobs.type = for_workers.type AND leasable_at IS NOT NULL
+      AND jobs.queue > for_workers.queue ORDER BY jobs.queue LIMIT 1) AS next
 )
-SELECT queue AS name, false AS keyed FROM plain WHERE queue <> '' AND NOT EXISTS (SELECT 1 FROM queues WHERE name = queue)
+SELECT queue AS name, false AS keyed FROM (SELECT queue FROM plain UNION SELECT queue FROM for_workers) AS used WHERE queue <> '' AND NOT EXISTS (SELECT 1 FROM queues WHERE name = queue)
 UNION ALL
 SELECT queue, true FROM with_keys WHERE queue <> '' AND NOT EXISTS (SELECT 1 FROM queues WHERE name = queue AND keyed)`;
