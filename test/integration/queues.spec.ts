@@ -124,6 +124,24 @@ test('a limit that is lowered takes back what has not started, and lets the rest
   expect(await claimLimited(10)).toEqual([]);
 });
 
+test('a rate that is changed while it holds jobs back lets them go at the new one from then on', async () => {
+  const hourly = { ...UNLIMITED, rateLimit: { limit: 1, intervalMs: 3_600_000 } };
+  await change(hourly);
+  await submit(5);
+  const claim = async () => (await claimLimited(10)).length;
+  expect(await claim()).toBe(1);
+  expect(await claim()).toBe(0);
+  // The same once more, and a setting that is none of its business: it goes on where it was.
+  await change({ ...hourly, concurrency: 100 });
+  expect(await claim()).toBe(0);
+  await change({ ...UNLIMITED, rateLimit: { limit: 1, intervalMs: 7_200_000 } });
+  expect(await claim()).toBe(1);
+  expect(await claim()).toBe(0);
+  // The one that has been handed over last stays so: no limit holds it up any more.
+  await change(UNLIMITED);
+  expect(await claim()).toBe(4);
+});
+
 test('pause: when it is answered, nothing starts that had been handed over, and nothing more is claimed', async () => {
   const ids = await submit(3);
   const claimed = await claimPlain(2);

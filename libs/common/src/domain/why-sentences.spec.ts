@@ -132,6 +132,14 @@ test.each<[Reason, string]>([
   ],
   [{ ...end, state: 'cancelled', error: null }, 'It was cancelled 3 minutes ago.'],
   [
+    {
+      ...end,
+      state: 'cancelled',
+      error: { name: 'DependencyFailed', message: 'the job p1, on which it depends, is dead' },
+    },
+    'It was cancelled 3 minutes ago: the job p1, on which it depends, is dead.',
+  ],
+  [
     { ...end, state: 'expired', error: null, expiresAt: AT },
     'It expired 3 minutes ago: it had not started by 2030-01-31T08:00:00.000Z.',
   ],

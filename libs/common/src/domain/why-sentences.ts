@@ -5,6 +5,7 @@ import { spokenDuration } from './spoken-duration.js';
 import { queueSentence } from './why-queue-sentences.js';
 import type { Reason } from './why-reasons.js';
 import { FURTHEST_PLACE, type WaitedFor } from './why.js';
+import { DEPENDENCY_FAILED } from './workflow.js';
 
 /** Jobs that it depends on, in a sentence; the data has some more. */
 const PARENTS_SHOWN = 2;
@@ -93,7 +94,9 @@ function ending(reason: Reason & { kind: 'ended' }): string {
     case 'dead':
       return `It died ${ago}: ${attempt(reason)} failed with ${briefly(reason.error)}, and there will be no other.`;
     case 'cancelled':
-      return `It was cancelled ${ago}.`;
+      return reason.error?.name === DEPENDENCY_FAILED
+        ? `It was cancelled ${ago}: ${reason.error.message}.`
+        : `It was cancelled ${ago}.`;
     case 'expired':
       return `It expired ${ago}: it had not started by ${reason.expiresAt === null ? 'then' : moment(reason.expiresAt)}.`;
     default:
