@@ -228,6 +228,7 @@ test('in strict order a job names the one whose turn it is, also while that one 
 test('a job for workers outside waits for one that asks for its type, and in its queue', async () => {
   const type = uniqueName('type');
   await new JobTypeRepository(store.prisma).announceRemote({ type, payloadSchema: {} });
+  await store.queues.ensure(queue);
   const polls = new WorkerPollRepository(store.prisma);
   const job = await submit({ type });
   expect(await reasonOf(job)).toMatchObject({ kind: 'no-worker', type, queue });
