@@ -65,12 +65,7 @@ export class ScheduleService {
    * Makes the schedule of that name be as given. The same definition a second time changes nothing.
    * Whoever may submit may make one; to change one that is there is to operate.
    */
-  async apply(
-    name: string,
-    given: GivenDefinition,
-    options: ApplyOptions,
-    caller: Caller,
-  ): Promise<Applied> {
+  async apply(name: string, given: GivenDefinition, options: ApplyOptions, caller: Caller): Promise<Applied> {
     caller.note({ dryRun: options.dryRun });
     for (let tries = 1; ; tries += 1) {
       try {
