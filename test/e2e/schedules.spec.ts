@@ -132,6 +132,19 @@ describe('over HTTP', () => {
     });
   });
 
+  test('of many who apply the same definition at the same moment one creates it, and the others change nothing', async () => {
+    const name = uniqueName('schedule');
+    const put = (cron: string) =>
+      api.request<{ applied: string }>('PUT', `/api/v1/schedules/${name}`, { cron, job });
+    const outcomes = async (cron: string) => {
+      const answers = await Promise.all(Array.from({ length: 6 }, () => put(cron)));
+      return answers.map(({ body }) => body.applied).toSorted();
+    };
+    const unchanged = Array.from({ length: 5 }, () => 'unchanged');
+    expect(await outcomes('0 4 1 1 *')).toEqual(['created', ...unchanged]);
+    expect(await outcomes('0 5 1 1 *')).toEqual([...unchanged, 'updated']);
+  });
+
   test('a change that was decided on what is no longer so is refused with 412', async () => {
     const { name } = await create();
     const patch = (body: object, ifMatch: string) =>

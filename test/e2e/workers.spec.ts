@@ -234,6 +234,50 @@ describe('a worker that waits', () => {
     expect(late).toBeLessThan(900);
   });
 
+  test('has a job as soon as its queue is resumed, and none before', async () => {
+    const queue = uniqueName('queue');
+    const path = `/api/v1/queues/${queue}`;
+    await api.request('PUT', path, {});
+    expect((await api.request('POST', `${path}/pause`)).status).toBe(200);
+    const { id } = await api.submit({ type, queue });
+    expect(await lease({ wait: 300 })).toEqual([]);
+    const since = await now();
+    const waiting = lease({ wait: '20s' });
+    await somebodyWaits(since);
+    expect((await api.request('POST', `${path}/resume`)).status).toBe(200);
+    const resumedAt = performance.now();
+    expect((await waiting)[0]?.job.id).toBe(id);
+    expect(performance.now() - resumedAt).toBeLessThan(700);
+  });
+
+  test('has a job as soon as another one ends that held the only place of the queue', async () => {
+    const queue = uniqueName('queue');
+    await api.request('PUT', `/api/v1/queues/${queue}`, { concurrency: 1 });
+    const first = await leaseOne({ queue });
+    const { id } = await api.submit({ type, queue });
+    expect(await lease({ wait: 300 })).toEqual([]);
+    const since = await now();
+    const waiting = lease({ wait: '20s' });
+    await somebodyWaits(since);
+    expect((await say(first, 'complete')).status).toBe(200);
+    const endedAt = performance.now();
+    expect((await waiting)[0]?.job.id).toBe(id);
+    expect(performance.now() - endedAt).toBeLessThan(700);
+  });
+
+  test('has the jobs of a queue at its rate', async () => {
+    const queue = uniqueName('queue');
+    await api.request('PUT', `/api/v1/queues/${queue}`, { rateLimit: { limit: 5, interval: '2s' } });
+    for (let n = 0; n < 4; n += 1) await api.submit({ type, queue });
+    const starts: number[] = [];
+    for (let n = 0; n < 4; n += 1)
+      starts.push(Date.parse((await lease({ wait: '5s' }))[0]?.job.startedAt ?? ''));
+    const gaps = starts.slice(1).map((at, index) => at - (starts[index] ?? 0));
+    for (const gap of gaps) expect(gap).toBeGreaterThanOrEqual(380);
+    // The line's safety net is a second: it was woken by the rate.
+    expect(Math.min(...gaps)).toBeLessThan(800);
+  });
+
   test('has none when the time is up', async () => {
     const startedAt = performance.now();
     expect(await lease({ wait: 300 })).toEqual([]);

@@ -231,6 +231,36 @@ describe('over HTTP', () => {
     expect(again.status).toBe(409);
   });
 
+  test('cancel: nothing of it starts after the answer, though parents end in that very moment', async () => {
+    const parents = Array.from({ length: 40 }, (_, n) => command(`p${n}`, 'true'));
+    const children = Array.from({ length: 40 }, (_, n) => command(`c${n}`, 'true', { dependsOn: [`p${n}`] }));
+    const { id } = await submit({ jobs: [...parents, ...children] });
+    await eventually(async () => {
+      if (((await get(id)).progress['succeeded'] ?? 0) < 5) throw new Error('few have ended');
+    });
+    await api.request('POST', `/api/v1/workflows/${id}/cancel`);
+    const answeredAt = Date.now();
+    const { jobs } = await until(id, 'cancelled', 'succeeded');
+    const late = jobs.filter(({ startedAt }) => startedAt !== null && Date.parse(startedAt) > answeredAt);
+    expect(late).toEqual([]);
+    expect(new Set(jobs.map(({ state }) => state))).toEqual(new Set(['succeeded', 'cancelled']));
+  });
+
+  test('of several who retry at the same moment one is let through, and each job has one more attempt', async () => {
+    const { id } = await submit({
+      jobs: [command('a', 'exit 1'), command('b', 'true', { dependsOn: ['a'] })],
+    });
+    await until(id, 'failed');
+    const retry = () => api.request('POST', `/api/v1/workflows/${id}/retry`, { attempts: 1 });
+    const statuses = (await Promise.all([retry(), retry(), retry()])).map(({ status }) => status);
+    expect(statuses.toSorted((a, b) => a - b)).toEqual([200, 409, 409]);
+    const { jobs } = await until(id, 'failed');
+    expect(jobs).toMatchObject([
+      { name: 'a', state: 'dead', attempt: 2 },
+      { name: 'b', state: 'cancelled', attempt: 0 },
+    ]);
+  });
+
   test('a thousand jobs in layers all succeed; their pages and the list are walked by cursor', async () => {
     const layers = 10;
     const jobs = Array.from({ length: 1000 }, (_, n) => ({

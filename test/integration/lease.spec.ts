@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { FiringRepository } from '#common/database/firing.repository.js';
 import { JobTypeRepository } from '#common/database/job-type.repository.js';
-import { LEASED_OUTPUT_BYTES, LeaseRepository, type LeasedJob } from '#common/database/lease.repository.js';
+import { LEASED_OUTPUT_BYTES, LeaseRepository } from '#common/database/lease.repository.js';
+import { LeasingRepository, type LeasedJob } from '#common/database/leasing.repository.js';
 import type { Fence } from '#common/database/leader-epochs.js';
 import { Notifier } from '#common/database/notifications.js';
 import { ScheduleRepository } from '#common/database/schedule.repository.js';
@@ -14,6 +15,7 @@ import { LONG_AGO, TestStore } from './support/database.js';
 
 let store: TestStore;
 let leases: LeaseRepository;
+let leasing: LeasingRepository;
 let types: JobTypeRepository;
 let leader: Fence;
 let type: string;
@@ -21,6 +23,7 @@ let queue: string;
 
 beforeAll(async () => {
   store = await TestStore.open();
+  leasing = new LeasingRepository(store.prisma);
   leases = new LeaseRepository(store.prisma, new Notifier(store.prisma));
   types = new JobTypeRepository(store.prisma);
   leader = await store.lead();
@@ -30,13 +33,17 @@ beforeEach(async () => {
   type = uniqueName('type');
   queue = uniqueName('queue');
   await types.announceRemote({ type, payloadSchema: {} });
+  await store.queues.ensure(queue);
 });
 
-const submit = (changes: Partial<NewJob> = {}) => store.submit({ type, queue, ...changes });
+const submit = async (changes: Partial<NewJob> = {}) => {
+  await store.queues.ensure(changes.queue ?? queue);
+  return store.submit({ type, queue, ...changes });
+};
 const open = (count: number, leaseMs = 60_000) =>
   Array.from({ length: count }, () => ({ executorId: randomUUID(), leaseMs, worker: 'w1' }));
-const lease = (count = 1, queues: string[] | null = null) =>
-  leases.lease({ types: [type], queues }, open(count));
+const lease = async (count = 1, queues: string[] | null = null, of = type) =>
+  (await leasing.lease({ types: [of], queues }, open(count))).jobs;
 async function leaseOne(changes: Partial<NewJob> = {}): Promise<LeasedJob> {
   await submit(changes);
   const [job] = await lease();
@@ -100,7 +107,7 @@ test('nothing is leased from a queue that is paused', async () => {
 
 test('a job of any other type is claimed as ever, and never leased', async () => {
   const { id } = await store.submit({ type: 'test', queue });
-  expect(await leases.lease({ types: ['test'], queues: null }, open(1))).toEqual([]);
+  expect(await lease(1, null, 'test')).toEqual([]);
   expect(await store.claim(leader, { [queue]: 10 })).toMatchObject([{ id }]);
 });
 
@@ -175,10 +182,10 @@ test('a worker gets jobs of the types and queues that it names only', async () =
 test('a job that is not due is not leased, and the line knows when it will be', async () => {
   await submit({ runAt: null, delayMs: 3_600_000 });
   expect(await lease()).toEqual([]);
-  const dueInMs = await leases.nextDueInMs({ types: [type], queues: null });
+  const dueInMs = await leasing.nextDueInMs({ types: [type], queues: null });
   expect(dueInMs).toBeGreaterThan(3_500_000);
   expect(dueInMs).toBeLessThanOrEqual(3_600_000);
-  expect(await leases.nextDueInMs({ types: [uniqueName('none')], queues: null })).toBeNull();
+  expect(await leasing.nextDueInMs({ types: [uniqueName('none')], queues: null })).toBeNull();
 });
 
 test('workers that lease at the same time share the jobs, and none gets one that another has', async () => {
@@ -343,7 +350,7 @@ test('jobs that were stored before change sides with their type, those that have
   await store.jobs.cancel(ended.id);
   await types.announceRemote({ type: ours, payloadSchema: {} });
   expect(await store.claim(leader, { [queue]: 10 })).toEqual([]);
-  const [job] = await leases.lease({ types: [ours], queues: null }, open(5));
+  const [job] = await lease(5, null, ours);
   expect(job?.id).toBe(waits.id);
   expect(await types.forgetRemote(ours)).toEqual({ type: ours, payloadSchema: {}, remote: true });
   expect(await types.forgetRemote(ours)).toBeUndefined();
@@ -369,5 +376,5 @@ test('a job that is being stored while its type changes sides changes with it', 
     while (!(await types.list()).some((each) => each.type === ours));
   });
   await announced;
-  expect(await leases.lease({ types: [ours], queues: null }, open(5))).toHaveLength(1);
+  expect(await lease(5, null, ours)).toHaveLength(1);
 });

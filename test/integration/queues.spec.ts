@@ -1,5 +1,6 @@
 /** Queues: what a change of settings does to what is in flight, counts, deletion, and what is forgotten comes back. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { JobTypeRepository } from '#common/database/job-type.repository.js';
 import type { Fence } from '#common/database/leader-epochs.js';
 import type { Queue } from '#common/database/queue.repository.js';
 import { COUNTED } from '#common/database/queue-statements.js';
@@ -123,6 +124,24 @@ test('a limit that is lowered takes back what has not started, and lets the rest
   expect(await claimLimited(10)).toEqual([]);
 });
 
+test('a rate that is changed while it holds jobs back lets them go at the new one from then on', async () => {
+  const hourly = { ...UNLIMITED, rateLimit: { limit: 1, intervalMs: 3_600_000 } };
+  await change(hourly);
+  await submit(5);
+  const claim = async () => (await claimLimited(10)).length;
+  expect(await claim()).toBe(1);
+  expect(await claim()).toBe(0);
+  // The same once more, and a setting that is none of its business: it goes on where it was.
+  await change({ ...hourly, concurrency: 100 });
+  expect(await claim()).toBe(0);
+  await change({ ...UNLIMITED, rateLimit: { limit: 1, intervalMs: 7_200_000 } });
+  expect(await claim()).toBe(1);
+  expect(await claim()).toBe(0);
+  // The one that has been handed over last stays so: no limit holds it up any more.
+  await change(UNLIMITED);
+  expect(await claim()).toBe(4);
+});
+
 test('pause: when it is answered, nothing starts that had been handed over, and nothing more is claimed', async () => {
   const ids = await submit(3);
   const claimed = await claimPlain(2);
@@ -209,6 +228,15 @@ test('a queue that was deleted just when a job came in comes back', async () => 
   await submit(1);
   expect(await store.queues.restoreForgotten()).toContain(queue);
   expect(await claimPlain(1)).toHaveLength(1);
+  expect(await store.queues.restoreForgotten()).not.toContain(queue);
+});
+
+test('so does one whose jobs wait for workers outside', async () => {
+  await store.queues.delete(queue, undefined);
+  const type = uniqueName('type');
+  await new JobTypeRepository(store.prisma).announceRemote({ type, payloadSchema: {} });
+  await store.submit({ queue, type });
+  expect(await store.queues.restoreForgotten()).toContain(queue);
   expect(await store.queues.restoreForgotten()).not.toContain(queue);
 });
 

@@ -2,6 +2,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DeadLetterRepository } from '#common/database/dead-letter.repository.js';
+import { ExpiryRepository } from '#common/database/expiry.repository.js';
 import { PruneRepository } from '#common/database/prune.repository.js';
 import { newJob, TestStore } from './support/database.js';
 import { died, succeeded, WorkflowWorld, type TestWorkflow } from './support/workflow.js';
@@ -176,6 +177,25 @@ describe('retry', () => {
       expect(await flow.states()).toBe('a:dead b:cancelled c:held');
       expect(await world.workflows.retry(flow.id, round, 1)).toEqual({ due: 1, waiting: 2 });
     }
+  });
+
+  test('an expiry that has passed counts no more, one that has not still does', async () => {
+    const flow = await world.make({ a: '', b: '', c: 'a' });
+    for (const [name, at] of [
+      ['a', `'-1 s'`],
+      ['b', `'1 h'`],
+      ['c', `'-1 s'`],
+    ] as const)
+      await store.turnClock('jobs', flow.idOf(name), `expires_at = now() + interval ${at}`);
+    expect(await new ExpiryRepository(store.prisma, store.epochs).expire(world.leader, 100)).toBe(1);
+    await world.workflows.cancel(flow.id);
+    await world.settle();
+    expect(await flow.states()).toBe('a:expired b:cancelled c:cancelled');
+    expect(await world.workflows.retry(flow.id, 1, 1)).toEqual({ due: 2, waiting: 1 });
+    expect(await flow.job('a')).toMatchObject({ state: 'scheduled', expiresAt: null });
+    expect(await flow.job('b')).toMatchObject({ expiresAt: expect.any(Date) });
+    expect(await flow.job('c')).toMatchObject({ state: 'blocked', expiresAt: null });
+    expect(await flow.start()).toEqual(['a', 'b']);
   });
 
   test('a cancelled workflow goes on where it was cancelled, and the cancelled attempt is history', async () => {

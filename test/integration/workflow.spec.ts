@@ -224,6 +224,16 @@ describe('a person re-drives', () => {
     expect(await join.job('c')).toMatchObject({ state: 'scheduled', waitsFor: 0 });
   });
 
+  test('a held job whose time to start has passed meanwhile: it starts all the same', async () => {
+    const pair = await world.make({ a: '', b: 'a!hold' });
+    await pair.start();
+    await store.turnClock('jobs', pair.idOf('b'), `expires_at = now() - interval '1 s'`);
+    await pair.finish({ a: died });
+    expect(await letters.redrive(pair.idOf('b'), 1)).toBe(true);
+    expect(await pair.job('b')).toMatchObject({ state: 'scheduled', expiresAt: null });
+    expect(await pair.start()).toEqual(['b']);
+  });
+
   test('a job whose end was counted already: its second end is not counted again', async () => {
     const join = await world.make({ a: '', b: '', c: 'a!run b' });
     await join.start();

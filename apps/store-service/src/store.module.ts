@@ -43,6 +43,7 @@ import { WorkflowService } from './workflows/workflow.service.js';
 import { WorkflowsController } from './workflows/workflows.controller.js';
 import { LeaseBatchService } from './workers/lease-batch.service.js';
 import { LeaseDesk } from './workers/lease-desk.js';
+import { PollNotes } from './workers/poll-notes.js';
 import { LeaseService } from './workers/lease.service.js';
 import { LeasesController } from './workers/leases.controller.js';
 import { WorkerTypes } from './workers/worker-types.js';
@@ -99,6 +100,7 @@ export class StoreModule implements OnApplicationBootstrap {
         QueueService,
         JobTypes,
         LeaseDesk,
+        PollNotes,
         LeaseService,
         LeaseBatchService,
         WorkerTypes,

@@ -3,7 +3,7 @@ import { Controller, Get, Param } from '@nestjs/common';
 import { Requires } from '#common/access/requires.js';
 import type { Json } from '#common/domain/job.js';
 import { sentenceOf } from '#common/domain/why-sentences.js';
-import type { Reason } from '#common/domain/why.js';
+import type { Reason } from '#common/domain/why-reasons.js';
 import { CalledBy } from '../access/called-by.js';
 import { Caller } from '../access/caller.js';
 import { Operation } from '../http/operation.js';

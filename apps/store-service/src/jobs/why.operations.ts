@@ -8,7 +8,7 @@ export const explainJob = {
   tag: 'Jobs',
   summary: 'Ask what a job waits for',
   description:
-    'In one sentence and in data: its time, a retry, a leader, an executor, a free slot, a person; or that it runs, or how it ended. Answers in milliseconds however many jobs wait.',
+    'In one sentence and in data: its time, a retry, another job, a paused queue, a limit and who holds it, its turn, a leader, an executor or worker, a free slot, a person; or that it runs, or how it ended. Answers in milliseconds however many jobs wait.',
   answers: {
     200: {
       description: 'The reason, and what else is in the way.',

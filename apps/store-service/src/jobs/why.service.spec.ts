@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { leadershipOf } from './why.service.js';
+import { drainerOf, leadershipOf } from './why.service.js';
 
 const candidate = (id: string, leader: boolean) => ({
   id,
@@ -36,4 +36,13 @@ test('without any candidate nobody leads; without ZooKeeper nobody knows', () =>
   expect(leadershipOf(7, [election(0)], holders)).toEqual({ kind: 'none', candidates: 0 });
   expect(leadershipOf(7, [], holders)).toEqual({ kind: 'none', candidates: 0 });
   expect(leadershipOf(7, undefined, holders)).toEqual({ kind: 'unknown' });
+});
+
+test('a queue in strict order is drained by the first in line, once the newest epoch of that queue is its own', () => {
+  const line = [{ ...election(0, 'a', 'b'), election: 'executor/queues/ledger' }];
+  const led = (holder: string) => drainerOf('ledger', line, new Map([['executor/queues/ledger', holder]]));
+  expect(led('a')).toEqual({ kind: 'leading' });
+  expect(led('b')).toEqual({ kind: 'none', candidates: 2 });
+  expect(drainerOf('other', line, new Map())).toEqual({ kind: 'none', candidates: 0 });
+  expect(drainerOf('ledger', undefined, new Map())).toEqual({ kind: 'unknown' });
 });

@@ -4,7 +4,8 @@ import { ClusterView, type ElectionView } from '#common/coordination/cluster-vie
 import { LeaderEpochs } from '#common/database/leader-epochs.js';
 import { WhyRepository } from '#common/database/why.repository.js';
 import type { Job } from '#common/domain/job.js';
-import { why, type Leadership, type Reason } from '#common/domain/why.js';
+import type { Reason } from '#common/domain/why-reasons.js';
+import { why, type Leadership } from '#common/domain/why.js';
 
 /** ZooKeeper is asked for no longer than this, in milliseconds; then it is not known who leads. */
 const ASK_MS = 1000;
@@ -21,26 +22,30 @@ export class WhyService {
   async explain(id: string): Promise<{ job: Job; reasons: readonly [Reason, ...Reason[]] } | undefined> {
     const [facts, elections, epochs] = await Promise.all([
       this.repository.gather(id),
-      this.#elections(),
+      this.#elections('scheduler'),
       this.epochs.list(),
     ]);
     if (facts === undefined) return undefined;
     const { queueHash, ...known } = facts;
     const holders = new Map(epochs.map(({ election, holder }) => [election, holder]));
+    const queueLeadership =
+      facts.queue?.drain === 'leader'
+        ? drainerOf(facts.job.queue, await this.#elections('executor/queues'), holders)
+        : ({ kind: 'unknown' } as const);
     return {
       job: facts.job,
-      reasons: why({ ...known, leadership: leadershipOf(queueHash, elections, holders) }),
+      reasons: why({ ...known, leadership: leadershipOf(queueHash, elections, holders), queueLeadership }),
     };
   }
 
   /** Undefined while ZooKeeper is away: a leader goes on without it. */
-  async #elections(): Promise<readonly ElectionView[] | undefined> {
+  async #elections(below: string): Promise<readonly ElectionView[] | undefined> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<undefined>((resolve) => {
       timer = setTimeout(() => resolve(undefined), ASK_MS);
     });
     try {
-      return await Promise.race([this.cluster.elections('scheduler').catch(() => undefined), late]);
+      return await Promise.race([this.cluster.elections(below).catch(() => undefined), late]);
     } finally {
       clearTimeout(timer);
     }
@@ -61,7 +66,27 @@ export function leadershipOf(
   const shards = elections.filter(({ candidates }) => candidates.length > 0);
   if (shards.length === 0) return { kind: 'none', candidates: 0 };
   const name = `scheduler/shard-${queueHash % shards.length}`;
-  const candidates = shards.find(({ election }) => election === name)?.candidates ?? [];
+  return whoLeads(name, shards, holders);
+}
+
+/** Who drains a queue in strict order. */
+export function drainerOf(
+  queue: string,
+  elections: readonly ElectionView[] | undefined,
+  holders: ReadonlyMap<string, string>,
+): Leadership {
+  return elections === undefined
+    ? { kind: 'unknown' }
+    : whoLeads(`executor/queues/${queue}`, elections, holders);
+}
+
+/** The first in line leads once the newest epoch is its own. */
+function whoLeads(
+  name: string,
+  elections: readonly ElectionView[],
+  holders: ReadonlyMap<string, string>,
+): Leadership {
+  const candidates = elections.find(({ election }) => election === name)?.candidates ?? [];
   const [first] = candidates;
   return first !== undefined && holders.get(name) === first.id
     ? { kind: 'leading' }

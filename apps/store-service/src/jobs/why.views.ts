@@ -1,7 +1,7 @@
 /** Why a job is not done yet, as the API shows it. Each description is part of the API's documentation. */
 import { z } from 'zod';
 import { JOB_STATES } from '#common/domain/job.js';
-import { REASON_KINDS } from '#common/domain/why.js';
+import { REASON_KINDS } from '#common/domain/why-reasons.js';
 import { json, wholeNumber } from '../http/answer-fields.js';
 import type { View } from '../http/operation.js';
 

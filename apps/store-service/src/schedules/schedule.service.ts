@@ -36,6 +36,9 @@ type PreviewedDefinition = Pick<
   'recurrence' | 'timezone' | 'start' | 'end' | 'maxCount' | 'jitterMs'
 >;
 
+/** How often a request that insists on no version tries anew after another one was quicker. */
+const MAX_TRIES = 5;
+
 @Injectable()
 export class ScheduleService {
   constructor(
@@ -62,13 +65,24 @@ export class ScheduleService {
    * Makes the schedule of that name be as given. The same definition a second time changes nothing.
    * Whoever may submit may make one; to change one that is there is to operate.
    */
-  async apply(
+  async apply(name: string, given: GivenDefinition, options: ApplyOptions, caller: Caller): Promise<Applied> {
+    caller.note({ dryRun: options.dryRun });
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#apply(name, given, options, caller);
+      } catch (error) {
+        // Somebody else was quicker: what there is now may be as given already.
+        if (options.version !== undefined || tries === MAX_TRIES || !isOvertaken(error)) throw error;
+      }
+    }
+  }
+
+  async #apply(
     name: string,
     given: GivenDefinition,
     { version, dryRun }: ApplyOptions,
     caller: Caller,
   ): Promise<Applied> {
-    caller.note({ dryRun });
     const current = await this.schedules.get(name);
     if (current !== undefined) {
       caller.require({ scope: 'operate', queue: current.definition.job.queue });
@@ -238,6 +252,10 @@ function keepsNextDue(
   if (!isDeepStrictEqual(times(before), times(after))) return false;
   if (before.maxCount === after.maxCount) return true;
   return nextDueAt !== null && firedCount < (after.maxCount ?? Number.POSITIVE_INFINITY);
+}
+
+function isOvertaken(error: unknown): boolean {
+  return error instanceof Problem && (error.kind === 'conflict' || error.kind === 'precondition-failed');
 }
 
 function found(name: string, schedule: Schedule | undefined): Schedule {

@@ -3,13 +3,15 @@
  * a client that has gone meanwhile is given back.
  */
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { LeaseRepository, type LeasedJob } from '#common/database/lease.repository.js';
+import { LeaseRepository } from '#common/database/lease.repository.js';
+import { LeasingRepository, type LeasedJob } from '#common/database/leasing.repository.js';
 import { HintListener, Notifier } from '#common/database/notifications.js';
 import { decideUnfailed } from '#common/domain/outcome.js';
 import { InjectLogger } from '#common/logging/inject-logger.js';
 import type { Logger } from '#common/logging/logger.js';
 import { Semaphore } from '#common/runtime/semaphore.js';
 import { LeaseLine, Waiter } from './lease-line.js';
+import { PollNotes } from './poll-notes.js';
 import { LEASE_MS, leaseToken, newLeaseSecret } from './lease-token.js';
 import type { LeaseRequest } from './lease.schemas.js';
 
@@ -29,9 +31,11 @@ export class LeaseDesk implements OnApplicationBootstrap, BeforeApplicationShutd
   #closing = false;
 
   constructor(
+    private readonly leasing: LeasingRepository,
     private readonly repository: LeaseRepository,
     private readonly notifier: Notifier,
     private readonly hints: HintListener,
+    private readonly polls: PollNotes,
     @InjectLogger() private readonly log: Logger,
   ) {}
 
@@ -39,7 +43,8 @@ export class LeaseDesk implements OnApplicationBootstrap, BeforeApplicationShutd
     const wake = () => {
       for (const line of this.#lines.values()) line.wake();
     };
-    this.hints.on('work', wake).on('listening', wake);
+    // 'queues' and 'room': one may have been resumed, or its limits raised; another job may have ended.
+    this.hints.on('work', wake).on('queues', wake).on('room', wake).on('listening', wake);
   }
 
   /** Whoever waits is answered now: the process ends when the last request has. */
@@ -83,8 +88,9 @@ export class LeaseDesk implements OnApplicationBootstrap, BeforeApplicationShutd
     waiter: Waiter,
     waitMs: number,
     gone: AbortSignal,
-  ): Promise<LeasedJob[]> {
+  ): Promise<readonly LeasedJob[]> {
     if (gone.aborted) return [];
+    this.polls.note({ types, queues }, waitMs);
     const line = this.#line(types, queues);
     waiter.timeUp = waitMs === 0 || this.#closing;
     const timer = waiter.timeUp ? undefined : setTimeout(() => line.end(waiter), waitMs);
@@ -105,7 +111,7 @@ export class LeaseDesk implements OnApplicationBootstrap, BeforeApplicationShutd
     if (known !== undefined) return known;
     const line = new LeaseLine(
       { types, queues },
-      this.repository,
+      this.leasing,
       this.#looks,
       (jobs) => this.#giveBack(jobs),
       () => this.#lines.delete(key),

@@ -1,14 +1,16 @@
 /**
  * Workers that wait for the same jobs, in the order in which they came. One look into the database serves all of them, and
- * while they wait no connection is held: a hint, a new worker, or the time when the next job is due leads to the next look.
+ * while they wait no connection is held: a hint, a new worker, or the time when the next job is due or a queue's rate allows one
+ * leads to the next look.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type {
   LeasableJobs,
+  Leased,
   LeasedJob,
-  LeaseRepository,
+  LeasingRepository,
   OpenLease,
-} from '#common/database/lease.repository.js';
+} from '#common/database/leasing.repository.js';
 import { Alarm } from '#common/runtime/alarm.js';
 import type { Semaphore } from '#common/runtime/semaphore.js';
 
@@ -23,8 +25,8 @@ const REST_FACTOR = 4;
 
 /** A worker's request for jobs. */
 export class Waiter {
-  readonly answer: Promise<LeasedJob[]>;
-  #resolve!: (jobs: LeasedJob[]) => void;
+  readonly answer: Promise<readonly LeasedJob[]>;
+  #resolve!: (jobs: readonly LeasedJob[]) => void;
   #reject!: (error: unknown) => void;
   /** It waits no longer than until the end of the next look, or of the one that is under way. */
   timeUp = false;
@@ -38,7 +40,7 @@ export class Waiter {
     });
   }
 
-  settle(jobs: LeasedJob[]): void {
+  settle(jobs: readonly LeasedJob[]): void {
     this.over = true;
     this.#resolve(jobs);
   }
@@ -61,7 +63,7 @@ export class LeaseLine {
    */
   constructor(
     private readonly wanted: LeasableJobs,
-    private readonly repository: LeaseRepository,
+    private readonly repository: LeasingRepository,
     private readonly looks: Semaphore,
     private readonly giveBack: (jobs: readonly LeasedJob[]) => void,
     private readonly onEmpty: () => void,
@@ -73,7 +75,7 @@ export class LeaseLine {
     if (!this.#serving) void this.#serve();
   }
 
-  /** Jobs may have come in. */
+  /** Jobs may have come in, or limits may have room. */
   wake(): void {
     this.#alarm.ring();
   }
@@ -110,27 +112,29 @@ export class LeaseLine {
     const front = takeFront(present);
     const open = front.flatMap(({ leases }) => leases);
     const startedAt = performance.now();
-    let jobs: LeasedJob[];
+    let leased: Leased;
     try {
-      jobs = await this.#look(open);
+      leased = await this.#look(open);
     } catch (error) {
       for (const waiter of present) if (!waiter.over) waiter.fail(error);
       return;
     }
-    this.#distribute(front, jobs);
+    const lookedAt = performance.now();
+    this.#distribute(front, leased.jobs);
     // More may be due.
-    if (jobs.length === open.length) return;
+    if (leased.jobs.length === open.length) return;
     for (const waiter of present) if (waiter.timeUp && !waiter.over) waiter.settle([]);
     if (present.every(({ over }) => over)) return;
 
-    const restMs = (performance.now() - startedAt) * REST_FACTOR;
+    const restMs = (lookedAt - startedAt) * REST_FACTOR;
     await pause(Math.min(Math.max(restMs, REST_MS.min), REST_MS.max));
     // What cannot be told now is looked at in a second.
-    const dueInMs = await this.repository.nextDueInMs(this.wanted).catch(() => null);
-    await this.#alarm.sleep(Math.min(Math.max(dueInMs ?? POLL_MS, REST_MS.min), POLL_MS));
+    const dueInMs = (await this.repository.nextDueInMs(this.wanted).catch(() => null)) ?? POLL_MS;
+    const allowedInMs = (leased.againInMs ?? POLL_MS) - (performance.now() - lookedAt);
+    await this.#alarm.sleep(Math.min(Math.max(Math.min(dueInMs, allowedInMs), REST_MS.min), POLL_MS));
   }
 
-  async #look(open: readonly OpenLease[]): Promise<LeasedJob[]> {
+  async #look(open: readonly OpenLease[]): Promise<Leased> {
     this.#looking = true;
     const release = await this.looks.acquire();
     try {

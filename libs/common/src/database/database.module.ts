@@ -16,6 +16,7 @@ import { JobRepository } from './job.repository.js';
 import { KeyedSubmissionRepository } from './keyed-submission.repository.js';
 import { LeaderEpochs } from './leader-epochs.js';
 import { LeaseRepository } from './lease.repository.js';
+import { LeasingRepository } from './leasing.repository.js';
 import { LimitedFeedRepository } from './limited-feed.repository.js';
 import { HintListener, Notifier } from './notifications.js';
 import { OrderedFeedRepository } from './ordered-feed.repository.js';
@@ -27,6 +28,7 @@ import { QueueRepository } from './queue.repository.js';
 import { RunRepository } from './run.repository.js';
 import { ScheduleRepository } from './schedule.repository.js';
 import { WhyRepository } from './why.repository.js';
+import { WorkerPollRepository } from './worker-poll.repository.js';
 import { WorkflowRepository } from './workflow.repository.js';
 import { WorkflowUpkeepRepository } from './workflow-upkeep.repository.js';
 
@@ -44,6 +46,7 @@ const REPOSITORIES = [
   KeyedSubmissionRepository,
   LeaderEpochs,
   LeaseRepository,
+  LeasingRepository,
   LimitedFeedRepository,
   Notifier,
   OrderedFeedRepository,
@@ -54,6 +57,7 @@ const REPOSITORIES = [
   RunRepository,
   ScheduleRepository,
   WhyRepository,
+  WorkerPollRepository,
   WorkflowRepository,
   WorkflowUpkeepRepository,
 ];

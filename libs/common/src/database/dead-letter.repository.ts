@@ -61,7 +61,8 @@ waiting_again AS (
 )`;
 
 /**
- * Makes the jobs that `chosen` names due now, with further attempts; the attempt that ended them goes into their history.
+ * Makes the jobs that `chosen` names due now, with further attempts; the attempt that ended them goes into their history. A
+ * cancellation that came too late for that attempt counts no more, nor does an expiry that has passed while it was held.
  * @param attempts the parameter that holds how many further attempts they get
  */
 const REDRIVE = (chosen: string, attempts: string) => `
@@ -77,6 +78,7 @@ history AS (
 ),
 redriven AS (
   UPDATE jobs SET state = 'scheduled', run_at = now(), finished_at = NULL, max_attempts = attempt + ${attempts}::int,
+    cancel_requested_at = NULL, expires_at = CASE WHEN started_at IS NULL AND expires_at <= now() THEN NULL ELSE expires_at END,
     error = CASE WHEN attempt > 0 THEN error END, waits_for = CASE WHEN waits_for IS NOT NULL THEN 0 END, ${AWAITED_AGAIN}
   FROM chosen WHERE jobs.id = chosen.id
   RETURNING ${EVENT_COLUMNS}

@@ -6,10 +6,11 @@
 import { TOLD_STATES } from './dependency-statements.js';
 import { recordEvents } from './event-statements.js';
 import { EACH_PRIORITY, FINISH, isIn, JOB_COLUMNS, NOT_EXPIRED, WITHOUT_FSYNC } from './job-statements.js';
+import { IS_LIMITED } from './queue-room.js';
 
 /**
  * The queues in which a job of each type ($1) is scheduled for workers, one look into the index for each; only those of $2
- * unless it is null, and none that is paused. In random order, so that no queue is always served before another.
+ * unless it is null.
  */
 const STOCKED = `stocked(type, queue) AS (
   SELECT wanted.type, first.queue FROM unnest($1::text[]) AS wanted(type), LATERAL (
@@ -19,24 +20,59 @@ const STOCKED = `stocked(type, queue) AS (
     SELECT jobs.queue FROM jobs
     WHERE jobs.type = stocked.type AND leasable_at IS NOT NULL AND jobs.queue > stocked.queue ORDER BY jobs.queue LIMIT 1) AS next
 ),
-open AS MATERIALIZED (
-  SELECT type, queue FROM stocked
-  WHERE ($2::text[] IS NULL OR queue = ANY ($2::text[]))
-    AND NOT EXISTS (SELECT 1 FROM queues WHERE queues.name = stocked.queue AND paused)
-  ORDER BY random()
+asked AS MATERIALIZED (
+  SELECT type, queue FROM stocked WHERE $2::text[] IS NULL OR queue = ANY ($2::text[])
+)`;
+
+/** Most limited queues that are told of by one look, and so looked into: others come up in later ones. */
+const LIMITED_QUEUES = 100;
+
+/** The leases wanted ($3 to $5), each with its job. @param chosen SQL of the jobs: job_id, nth */
+export const LEASES_FOR = (chosen: string) => `leases AS (
+  SELECT chosen.job_id, lease.nth, lease.executor, lease.lease_ms, lease.worker_name
+  FROM (${chosen}) AS chosen
+  JOIN unnest($3::uuid[], $4::float8[], $5::text[]) WITH ORDINALITY AS lease(executor, lease_ms, worker_name, nth) USING (nth)
+)`;
+
+/** Starts the jobs of LEASES_FOR. $6 is how far the deadline lies beyond the timeout. @param more further assignments */
+export const startLeased = (more = '') => `leased AS (
+  UPDATE jobs SET state = 'running', delivery = delivery + 1, attempt = attempt + 1, executor_id = leases.executor,
+    worker = leases.worker_name, queued_at = now(), started_at = now(), finished_at = NULL,
+    deadline = now() + (timeout_ms + $6::float8) * interval '1 millisecond',
+    lease_until = now() + leases.lease_ms * interval '1 millisecond'${more}
+  FROM leases WHERE jobs.id = leases.job_id AND ${isIn('scheduled')}
+  RETURNING leases.nth, jobs.*
 )`;
 
 /**
- * Lease: starts due jobs for workers outside, most urgent first.
+ * Lease: starts due jobs for workers outside, most urgent first, from queues without limits; and tells of those with limits,
+ * for which LEASE_LIMITED is.
  * In: types; queues or null; for each lease wanted its executor id, duration in milliseconds and the worker's name; how far
- * beyond its timeout an attempt's deadline lies, in milliseconds.
- * Guard: state scheduled, not expired, and for a worker; rows that another lease is just taking are passed over.
- * Rows: the job, and the end of its lease, of each that was started; in the order of the leases wanted.
- * Index: jobs_lease_idx, read once for each type, queue and priority.
+ * beyond its timeout an attempt's deadline lies, in milliseconds; whether limited queues may have the turn. They have it half
+ * of the time, so that neither kind starves the other, and then nothing is leased here.
+ * Guard: the queues are shared and neither paused nor limited nor unsettled, share-locked, so that a change of settings waits
+ * for this lease or beats it; state scheduled, not expired, and for a worker; rows that another lease is just taking are passed
+ * over. A queue without a row, just deleted when a job came in, is left alone until the leader brings it back.
+ * Rows: at least one: the limited queues, in random order, and whether they have the turn; and a job with the end of its
+ * lease, or nulls; in the order of the leases wanted.
+ * Index: jobs_lease_idx, read once for each type, queue and priority. Queues come in random order, so that none is always
+ * served before another.
  */
 export const LEASE_JOBS = `/* lease_jobs */
 WITH RECURSIVE ${WITHOUT_FSYNC},
 ${STOCKED},
+limited AS MATERIALIZED (
+  SELECT queue FROM (SELECT DISTINCT queue FROM asked) AS distinct_queues JOIN queues ON queues.name = queue
+  WHERE settled AND NOT paused AND drain = 'shared' AND ${IS_LIMITED} ORDER BY random() LIMIT ${LIMITED_QUEUES}
+),
+turn AS MATERIALIZED (
+  SELECT $7::bool AND random() < 0.5 AND EXISTS (SELECT 1 FROM limited) AS yielded
+),
+ordinary AS MATERIALIZED (
+  SELECT asked.type, asked.queue FROM asked JOIN queues ON queues.name = asked.queue
+  WHERE settled AND NOT paused AND drain = 'shared' AND NOT ${IS_LIMITED} FOR SHARE OF queues SKIP LOCKED
+),
+open AS MATERIALIZED (SELECT type, queue FROM ordinary ORDER BY random()),
 due AS MATERIALIZED (
   SELECT one.id
   FROM nosync, ${EACH_PRIORITY},
@@ -50,34 +86,28 @@ due AS MATERIALIZED (
               ) AS job
          LIMIT cardinality($3::uuid[])
        ) AS one
-  LIMIT cardinality($3::uuid[])
+  LIMIT (SELECT CASE WHEN yielded THEN 0 ELSE cardinality($3::uuid[]) END FROM turn)
 ),
-leases AS (
-  SELECT chosen.job_id, lease.nth, lease.executor, lease.lease_ms, lease.worker_name
-  FROM (SELECT due.id AS job_id, row_number() OVER () AS nth FROM due) AS chosen
-  JOIN unnest($3::uuid[], $4::float8[], $5::text[]) WITH ORDINALITY AS lease(executor, lease_ms, worker_name, nth) USING (nth)
-),
-leased AS (
-  UPDATE jobs SET state = 'running', delivery = delivery + 1, attempt = attempt + 1, executor_id = leases.executor,
-    worker = leases.worker_name, queued_at = now(), started_at = now(), finished_at = NULL,
-    deadline = now() + (timeout_ms + $6::float8) * interval '1 millisecond',
-    lease_until = now() + leases.lease_ms * interval '1 millisecond'
-  FROM leases WHERE jobs.id = leases.job_id AND ${isIn('scheduled')}
-  RETURNING leases.nth, jobs.*
-),
+${LEASES_FOR('SELECT due.id AS job_id, row_number() OVER () AS nth FROM due')},
+${startLeased()},
 ${recordEvents('leased')}
-SELECT nth::int, lease_until AS "leaseUntil", ${JOB_COLUMNS} FROM leased ORDER BY nth`;
+SELECT ARRAY(SELECT queue FROM limited) AS "limitedQueues", yielded, lease_until AS "leaseUntil", ${JOB_COLUMNS}
+FROM turn LEFT JOIN leased ON true ORDER BY nth`;
 
 /**
- * When the next job for such a worker is due. In: types; queues or null. Rows: one; in how many milliseconds (negative when it
- * is overdue), or null when none is scheduled. Index: jobs_lease_idx.
+ * When the next job for such a worker is due, in queues without limits. In: types; queues or null. Rows: one; in how many
+ * milliseconds (negative when it is overdue), or null when none is scheduled. Index: jobs_lease_idx.
  */
 export const NEXT_LEASABLE = `/* next_leasable */
-WITH RECURSIVE ${STOCKED}
+WITH RECURSIVE ${STOCKED},
+open AS MATERIALIZED (
+  SELECT asked.type, asked.queue FROM asked JOIN queues ON queues.name = asked.queue
+  WHERE settled AND NOT paused AND drain = 'shared' AND NOT ${IS_LIMITED}
+)
 SELECT (extract(epoch FROM min(first.leasable_at) - clock_timestamp()) * 1000)::float8 AS "dueInMs"
 FROM open, ${EACH_PRIORITY}, LATERAL (
   SELECT leasable_at FROM jobs
-  WHERE jobs.type = open.type AND jobs.queue = open.queue AND jobs.priority = p.priority AND leasable_at IS NOT NULL
+  WHERE jobs.type = open.type AND jobs.queue = open.queue AND jobs.priority = p.priority AND leasable_at IS NOT NULL AND ${NOT_EXPIRED}
   ORDER BY leasable_at, jobs.id LIMIT 1) AS first`;
 
 /** Leases as parameters $1 to $4 and as a table named l, and the guard that they still hold their jobs. */

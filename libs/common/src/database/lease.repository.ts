@@ -1,34 +1,12 @@
-/** Leases: the right of a worker outside to run one job, while it is renewed. */
+/** What the holder of a lease says: the right of a worker outside to run one job, while it is renewed. */
 import { Injectable } from '@nestjs/common';
 import type { Job, JobState, OutputPiece } from '#common/domain/job.js';
 import { DatabaseUnavailableError, isUnavailable } from './database-errors.js';
 import { GET_JOBS } from './job-statements.js';
-import {
-  APPEND_OUTPUT,
-  FINISH_LEASED,
-  HOLD_LEASED,
-  LEASE_JOBS,
-  NEXT_LEASABLE,
-  RENEW_LEASES,
-} from './lease-statements.js';
+import { APPEND_OUTPUT, FINISH_LEASED, HOLD_LEASED, RENEW_LEASES } from './lease-statements.js';
 import { Notifier } from './notifications.js';
 import { PrismaService } from './prisma.service.js';
 import { finishColumns, sendEndHint, type EndedAttempt, type FinishResult } from './run.repository.js';
-
-/** What a worker would run. */
-export interface LeasableJobs {
-  readonly types: readonly string[];
-  /** Null is all queues. */
-  readonly queues: readonly string[] | null;
-}
-
-/** A lease that waits for a job. */
-export interface OpenLease {
-  /** New for every lease. */
-  readonly executorId: string;
-  readonly leaseMs: number;
-  readonly worker: string;
-}
 
 /** Which lease holds, or held, which job. */
 export interface LeaseHold {
@@ -38,8 +16,6 @@ export interface LeaseHold {
   readonly executorId: string;
 }
 
-export type LeasedJob = Job & { readonly leaseUntil: Date };
-
 export interface RenewedLease {
   readonly leaseUntil: Date;
   readonly cancelRequested: boolean;
@@ -48,34 +24,12 @@ export interface RenewedLease {
 /** Bytes of output that one attempt keeps; the rest is counted. */
 export const LEASED_OUTPUT_BYTES = 256 * 1024;
 
-/** An attempt whose worker is alive and does not end it is taken back this long after its timeout, in milliseconds. */
-const DEADLINE_GRACE_MS = 5000;
-
 @Injectable()
 export class LeaseRepository {
   constructor(
     private readonly prisma: PrismaService,
     private readonly notifier: Notifier,
   ) {}
-
-  /** Starts due jobs, most urgent first, at most one for each lease; the first job goes to the first lease, and so on. */
-  lease({ types, queues }: LeasableJobs, leases: readonly OpenLease[]): Promise<LeasedJob[]> {
-    return this.prisma.query<LeasedJob>(
-      LEASE_JOBS,
-      types,
-      queues,
-      leases.map(({ executorId }) => executorId),
-      leases.map(({ leaseMs }) => leaseMs),
-      leases.map(({ worker }) => worker),
-      DEADLINE_GRACE_MS,
-    );
-  }
-
-  /** In how many milliseconds the next such job is due, negative when overdue, null when none is scheduled. */
-  async nextDueInMs({ types, queues }: LeasableJobs): Promise<number | null> {
-    const [next] = await this.prisma.query<{ dueInMs: number | null }>(NEXT_LEASABLE, types, queues);
-    return next?.dueInMs ?? null;
-  }
 
   /** Renews leases from now on. @returns one entry for each, in order; 'stale' when it no longer holds the job */
   async renew(leases: readonly (LeaseHold & { leaseMs: number })[]): Promise<(RenewedLease | 'stale')[]> {

@@ -16,14 +16,8 @@ import {
   UNKEYED,
   WITHOUT_FSYNC,
 } from './job-statements.js';
+import { HOLDERS, measureRoom, SPEND } from './queue-room.js';
 
-/**
- * How late a claim may come without loss for the rate, in milliseconds: what it is late by is made up for at once. The step
- * between two jobs is longer by its share of this, so that no interval sees more than the limit all the same.
- */
-const RATE_TOLERANCE_MS = 20;
-/** What a rate limit lets go in this time may wait for its start, so that busy executors do not turn a rate into bursts. */
-const RATE_AHEAD_MS = 100;
 /**
  * Fairness keys, and lanes of all of them, that are looked at in one claim; the next one goes on behind them. A claim that may
  * take few looks at few of both, unless the one before it found nothing.
@@ -38,7 +32,6 @@ const LANE_JOBS = 100;
 export const KEYED = `jobs.claimable_at IS NOT NULL AND (jobs.fairness_key IS NOT NULL OR jobs.concurrency_key IS NOT NULL)`;
 const FAIRNESS = `coalesce(jobs.fairness_key, '')`;
 const CONCURRENCY = `coalesce(jobs.concurrency_key, '')`;
-const HOLDERS = `jobs.queue = wanted.name AND jobs.limited AND jobs.in_flight_since IS NOT NULL`;
 
 /**
  * The distinct values of an index column, from behind `after` to the end and on from the beginning up to `after`. Each step
@@ -87,23 +80,7 @@ held AS MATERIALIZED (
   WHERE settled AND NOT paused AND drain = 'shared'
   FOR UPDATE OF queues SKIP LOCKED
 ),
-wanted AS MATERIALIZED (
-  SELECT wanted.*, seen.claims <> wanted.claims AS stale, holders.in_flight, rate.base, rate.step_ms,
-    CASE WHEN seen.claims = wanted.claims THEN greatest(0, least(room, concurrency - holders.in_flight,
-      floor(extract(epoch FROM now() - rate.base) * 1000 / rate.step_ms) + 1, rate.most_unstarted - holders.unstarted)) ELSE 0 END::int
-      AS allowed
-  FROM held AS wanted,
-       LATERAL (SELECT queues.claims FROM queues WHERE queues.name = wanted.name) AS seen,
-       LATERAL (SELECT count(*) AS in_flight, count(*) FILTER (WHERE jobs.state = 'queued') AS unstarted FROM jobs
-                WHERE ${HOLDERS} AND (wanted.concurrency IS NOT NULL OR wanted.rate_limit IS NOT NULL)) AS holders,
-       -- All null without a rate limit.
-       LATERAL (SELECT
-         CASE WHEN wanted.rate_limit IS NOT NULL
-           THEN greatest(wanted.rate_next_at, now() - interval '${RATE_TOLERANCE_MS} milliseconds') END AS base,
-         (wanted.rate_interval_ms + ${RATE_TOLERANCE_MS}) / wanted.rate_limit::float8 AS step_ms,
-         CASE WHEN wanted.rate_limit IS NOT NULL
-           THEN greatest(1, ceil(wanted.rate_limit * ${RATE_AHEAD_MS}::float8 / wanted.rate_interval_ms)) END AS most_unstarted) AS rate
-),
+${measureRoom('rate.most_unstarted - holders.unstarted')},
 lanes AS MATERIALIZED (
   SELECT wanted.nth AS queue_nth, fairness.value AS fairness, fairness.nth AS fairness_nth, lane.value AS key,
          fairness.nth = most.keys AS fairness_cut, lane.nth = lanes_each.most AS cut,
@@ -170,10 +147,7 @@ claimed AS (
 ),
 ${recordEvents('claimed')},
 tally AS MATERIALIZED (SELECT queue_nth, count(*)::int AS taken FROM claimed GROUP BY queue_nth),
-moved AS (
-  UPDATE queues SET claims = queues.claims + 1, rate_next_at = wanted.base + tally.taken * wanted.step_ms * interval '1 millisecond'
-  FROM tally JOIN wanted ON wanted.nth = tally.queue_nth WHERE queues.name = wanted.name
-)
+${SPEND}
 SELECT wanted.name AS queue, wanted.stale, wanted.allowed,
   (wanted.concurrency - wanted.in_flight - counted.taken)::int AS "concurrencyLeft",
   extract(epoch FROM wanted.base - clock_timestamp())::float8 * 1000 + counted.taken * wanted.step_ms AS "rateWaitMs",

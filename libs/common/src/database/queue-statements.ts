@@ -19,6 +19,12 @@ const BUMPED = `bumped AS MATERIALIZED (
 ),
 announced AS MATERIALIZED (SELECT count(*) FROM bumped)`;
 
+/** Jobs of the queue that wait for workers outside: one look into jobs_lease_idx for each of their types. @param most of each */
+const leasableOf = (queue: string, most: number) => `
+  SELECT leasable.one FROM job_types, LATERAL (
+    SELECT 1 AS one FROM jobs WHERE jobs.type = job_types.type AND jobs.queue = ${queue} AND leasable_at IS NOT NULL LIMIT ${most}
+  ) AS leasable WHERE job_types.remote`;
+
 /** Rows: name, when it was created just now. */
 export const ENSURE_QUEUE = `/* ensure_queue */
 INSERT INTO queues (name) VALUES ($1) ON CONFLICT DO NOTHING RETURNING name`;
@@ -111,7 +117,7 @@ export const COUNTED = 10_000;
 /**
  * How many jobs of some queues wait, are in flight, or are dead. In: names. Rows: queue, state, count, for counts above zero;
  * each at most COUNTED. What has ended otherwise is not counted: no index knows, and none should have to be written to.
- * Index: jobs_claim_idx, jobs_lane_due_idx, jobs_in_flight_idx, jobs_dead_idx.
+ * Index: jobs_claim_idx, jobs_lane_due_idx, jobs_lease_idx, jobs_in_flight_idx, jobs_dead_idx.
  */
 export const COUNT_JOBS = `/* count_jobs */
 SELECT wanted.queue, 'scheduled' AS state, least(${COUNTED}, count(*))::int AS count
@@ -121,6 +127,8 @@ FROM unnest($1::text[]) AS wanted(queue), LATERAL (
   UNION ALL
   (SELECT 1 FROM jobs WHERE jobs.queue = wanted.queue AND claimable_at IS NOT NULL
      AND (fairness_key IS NOT NULL OR concurrency_key IS NOT NULL) LIMIT ${COUNTED})
+  UNION ALL
+  (${leasableOf('wanted.queue', COUNTED)} LIMIT ${COUNTED})
 ) AS waiting
 GROUP BY wanted.queue
 UNION ALL
@@ -145,12 +153,13 @@ WHERE name = $1 AND ($2::int IS NULL OR version = $2)
       AND fairness_key IS NULL AND concurrency_key IS NULL LIMIT 1) AS waiting)
   AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.queue = $1 AND claimable_at IS NOT NULL
     AND (fairness_key IS NOT NULL OR concurrency_key IS NOT NULL))
+  AND NOT EXISTS (${leasableOf('$1', 1)})
   AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.queue = $1 AND in_flight_since IS NOT NULL)
 RETURNING ${QUEUE_COLUMNS}`;
 
 /**
  * Queues that have jobs and no row, or jobs with keys and no word of it: one was deleted just when a job came in, or a job
- * was stored by somebody who does not know of keys. Rows: name, keyed. Index: jobs_claim_idx, jobs_lane_due_idx.
+ * was stored by somebody who does not know of keys. Rows: name, keyed. Index: jobs_claim_idx, jobs_lane_due_idx, jobs_lease_idx.
  */
 export const FIND_FORGOTTEN_QUEUES = `/* find_forgotten_queues */
 WITH RECURSIVE plain(queue) AS (
@@ -166,7 +175,14 @@ with_keys(queue) AS (
   SELECT next.queue FROM with_keys, LATERAL (
     SELECT jobs.queue FROM jobs WHERE claimable_at IS NOT NULL AND (fairness_key IS NOT NULL OR concurrency_key IS NOT NULL)
       AND jobs.queue > with_keys.queue ORDER BY jobs.queue LIMIT 1) AS next
+),
+for_workers(type, queue) AS (
+  SELECT type, '' FROM job_types WHERE remote
+  UNION ALL
+  SELECT for_workers.type, next.queue FROM for_workers, LATERAL (
+    SELECT jobs.queue FROM jobs WHERE jobs.type = for_workers.type AND leasable_at IS NOT NULL
+      AND jobs.queue > for_workers.queue ORDER BY jobs.queue LIMIT 1) AS next
 )
-SELECT queue AS name, false AS keyed FROM plain WHERE queue <> '' AND NOT EXISTS (SELECT 1 FROM queues WHERE name = queue)
+SELECT queue AS name, false AS keyed FROM (SELECT queue FROM plain UNION SELECT queue FROM for_workers) AS used WHERE queue <> '' AND NOT EXISTS (SELECT 1 FROM queues WHERE name = queue)
 UNION ALL
 SELECT queue, true FROM with_keys WHERE queue <> '' AND NOT EXISTS (SELECT 1 FROM queues WHERE name = queue AND keyed)`;

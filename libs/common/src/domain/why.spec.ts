@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { JOB_STATES, type Job } from './job.js';
-import { why, type KnownExecutor, type Reason, type WhyFacts } from './why.js';
+import type { QueueFacts } from './why-queue.js';
+import type { Reason } from './why-reasons.js';
+import { why, type KnownExecutor, type WhyFacts } from './why.js';
 
 const NOW = new Date('2026-06-01T12:00:00Z');
 const later = (ms: number) => new Date(NOW.getTime() + ms);
@@ -59,6 +61,28 @@ function executor(changes: Partial<KnownExecutor> = {}): KnownExecutor {
   };
 }
 
+function queueFacts(changes: Partial<QueueFacts> = {}): QueueFacts {
+  return {
+    paused: false,
+    settled: true,
+    drain: 'shared',
+    keyed: false,
+    concurrency: null,
+    concurrencyPerKey: 1,
+    rateLimit: null,
+    rateIntervalMs: null,
+    rateWaitMs: null,
+    inFlight: 0,
+    holders: [],
+    keyInFlight: 0,
+    keyHolders: [],
+    turn: null,
+    keyAhead: 0,
+    otherKeys: 0,
+    ...changes,
+  };
+}
+
 /** Reasons of a due job in a healthy system, but for what is changed. */
 function reasons(changes: Partial<Job> = {}, facts: Partial<WhyFacts> = {}): readonly Reason[] {
   return why({
@@ -68,7 +92,11 @@ function reasons(changes: Partial<Job> = {}, facts: Partial<WhyFacts> = {}): rea
     dueBefore: 0,
     handedOver: 0,
     leadership: { kind: 'leading' },
+    queueLeadership: { kind: 'unknown' },
     executors: [executor()],
+    workers: null,
+    queue: null,
+    parents: [],
     ...facts,
   });
 }
@@ -117,8 +145,20 @@ describe('a scheduled job', () => {
 
   test('that was not started before its expiry is about to expire, whatever else is wrong', () => {
     expect(kinds({ expiresAt: later(0) }, { executors: [] })).toEqual(['expiring', 'no-executor']);
-    expect(kinds({ expiresAt: later(1) })).toEqual(['handing-over']);
     expect(kinds({ expiresAt: later(-1), startedAt: later(-9) })).toEqual(['handing-over']);
+  });
+
+  test('that can still expire says when, after everything else', () => {
+    expect(reasons({ expiresAt: later(1) })).toMatchObject([
+      { kind: 'handing-over' },
+      { kind: 'expires', expiresAt: later(1), aboutMs: 1 },
+    ]);
+    expect(kinds({ expiresAt: later(9000), runAt: later(5000) }, { executors: [] })).toEqual([
+      'due-later',
+      'no-executor',
+      'expires',
+    ]);
+    expect(kinds({ expiresAt: later(1), startedAt: later(-9) })).toEqual(['handing-over']);
   });
 
   test('waits for a leader when there is none, and not when nobody knows', () => {
@@ -172,7 +212,76 @@ describe('a scheduled job', () => {
   });
 
   test('with nothing in its way is about to be handed over', () => {
-    expect(reasons()).toEqual([{ kind: 'handing-over', since: null, aboutMs: expect.any(Number) }]);
+    expect(reasons()).toEqual([
+      { kind: 'handing-over', to: 'executor', since: null, aboutMs: expect.any(Number) },
+    ]);
+  });
+
+  test('in a queue with limits waits for a slot only behind what has been handed over', () => {
+    const limited = { queue: queueFacts({ concurrency: 5 }), dueBefore: 1000 };
+    expect(kinds({}, limited)).toEqual(['turn']);
+    expect(kinds({}, { ...limited, handedOver: 2 })).toEqual(['turn', 'slots-busy']);
+  });
+
+  test('of a queue that one executor drains alone waits for it to be elected', () => {
+    const queue = queueFacts({ drain: 'leader' });
+    expect(reasons({}, { queue, queueLeadership: { kind: 'none', candidates: 2 } })).toEqual([
+      { kind: 'no-queue-leader', queue: 'nightly', candidates: 2, aboutMs: null },
+    ]);
+    expect(kinds({}, { queue, queueLeadership: { kind: 'leading' } })).toEqual(['handing-over']);
+  });
+
+  test('of a paused queue waits for it to be resumed, and is told what comes then', () => {
+    const paused = { queue: queueFacts({ paused: true, concurrency: 1, inFlight: 1, holders: ['a'] }) };
+    expect(kinds({}, { ...paused, executors: [] })).toEqual([
+      'queue-paused',
+      'no-executor',
+      'concurrency-limit',
+    ]);
+    expect(kinds({ runAt: later(9) }, paused)).toEqual(['due-later', 'queue-paused']);
+  });
+});
+
+describe('a job for workers outside', () => {
+  const asking = { asking: true, leases: 0, leaseMs: null };
+  const nobody = { executors: [], leadership: { kind: 'none', candidates: 0 } } as const;
+
+  test('needs neither a leader nor an executor, as long as somebody asks for it', () => {
+    expect(reasons({}, { ...nobody, workers: asking })).toMatchObject([
+      { kind: 'handing-over', to: 'worker', since: null },
+    ]);
+  });
+
+  test('waits for a worker when nobody asks for it, and for one that is free when all are busy', () => {
+    expect(reasons({}, { ...nobody, workers: { ...asking, asking: false } })).toEqual([
+      { kind: 'no-worker', queue: 'nightly', type: 'report', aboutMs: null },
+    ]);
+    expect(reasons({}, { workers: { ...asking, asking: false, leases: 3 } })).toMatchObject([
+      { kind: 'workers-busy', leases: 3 },
+    ]);
+  });
+
+  test('is told of the limits of its queue like any other', () => {
+    const queue = queueFacts({ concurrency: 1, inFlight: 1, holders: ['a'] });
+    expect(kinds({}, { workers: asking, queue })).toEqual(['concurrency-limit']);
+  });
+
+  test('never starts in a queue that its leader drains', () => {
+    expect(kinds({}, { workers: asking, queue: queueFacts({ drain: 'leader' }) })).toEqual([
+      'leader-drained',
+    ]);
+  });
+
+  test('that was put off by its worker was put off, although no executor has a handler for it', () => {
+    const put = { runAt: later(5000), startedAt: later(-3000) };
+    expect(kinds(put, { workers: asking, executors: [executor({ types: [] })] })).toEqual(['snoozed']);
+  });
+
+  test('runs as long as its lease stands, whatever executors there are', () => {
+    const run = { state: 'running', startedAt: later(-4000), worker: 'w1', executorId: 'hash' } as const;
+    const leased = (leaseMs: number) => ({ ...nobody, workers: { ...asking, leaseMs } });
+    expect(reasons(run, leased(1))).toMatchObject([{ kind: 'running', worker: 'w1', executor: null }]);
+    expect(reasons(run, leased(0))).toMatchObject([{ kind: 'executor-silent', worker: 'w1' }]);
   });
 });
 
@@ -181,7 +290,7 @@ describe('a queued job', () => {
 
   test('needs a free slot, and no leader', () => {
     expect(reasons(queued, { handedOver: 1, leadership: { kind: 'none', candidates: 0 } })).toEqual([
-      { kind: 'handing-over', since: later(-50), aboutMs: expect.any(Number) },
+      { kind: 'handing-over', to: 'executor', since: later(-50), aboutMs: expect.any(Number) },
     ]);
     expect(reasons(queued, { handedOver: 1, executors: [executor({ running: 2 })] })).toMatchObject([
       { kind: 'slots-busy', place: 1 },
@@ -207,6 +316,7 @@ describe('a running job', () => {
         maxAttempts: 4,
         timesOutAt: later(56_000),
         executor: { id: 'e1', instance: 'executor-1', host: 'alpha' },
+        worker: null,
         aboutMs: 6000,
       },
     ]);
@@ -230,9 +340,12 @@ describe('a running job', () => {
 
 test('a blocked job is held when something befell it, and waits for other jobs otherwise', () => {
   expect(reasons({ state: 'blocked', error: ERROR })).toEqual([
-    { kind: 'held', error: ERROR, aboutMs: null },
+    { kind: 'held', error: ERROR, parents: [], aboutMs: null },
   ]);
-  expect(kinds({ state: 'blocked' })).toEqual(['blocked']);
+  const parents = [{ id: 'p', name: 'extract', state: 'running', onDependencyFailure: 'cancel' }] as const;
+  expect(reasons({ state: 'blocked', waitsFor: 3 }, { parents })).toEqual([
+    { kind: 'blocked', waitsFor: 3, parents, aboutMs: null },
+  ]);
 });
 
 test.each(['succeeded', 'dead', 'cancelled', 'expired'] as const)('a job that is %s says so', (state) => {

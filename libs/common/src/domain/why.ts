@@ -1,9 +1,13 @@
 /**
  * Why a job is not done yet: from what is known of it and of the system to the reason, and to what else would hold it up.
- * Facts in, reasons out; who gathers the facts is elsewhere (database/why.repository.ts), and so are the sentences
- * (why-sentences.ts). A new kind of obstacle is a fact, a member of Reason, a line in the order of obstacles, a sentence.
+ * Facts in, reasons (why-reasons.ts) out; who gathers the facts is elsewhere (database/why.repository.ts), and so are the
+ * sentences (why-sentences.ts). A new kind of obstacle is a fact, a member of Reason, a line in the order of obstacles, a
+ * sentence.
  */
-import type { Job, JobError, JobState } from './job.js';
+import type { Job, JobState } from './job.js';
+import { closedQueue, goesByLimits, limitsOf, type QueueFacts } from './why-queue.js';
+import type { Reason } from './why-reasons.js';
+import type { OnDependencyFailure } from './workflow.js';
 
 /** Places beyond this one are not counted. */
 export const FURTHEST_PLACE = 1000;
@@ -26,12 +30,30 @@ export interface KnownExecutor {
   readonly running: number;
 }
 
-/** Who leads the shard of the job's queue. */
+/** Who leads the shard of the job's queue, or stands for draining a queue in strict order. */
 export type Leadership = { readonly kind: 'leading' | 'unknown' } | NoLeader;
 interface NoLeader {
   readonly kind: 'none';
-  /** Schedulers that stand for election there: none at all, or they have not agreed yet. */
+  /** Who stands for election there: nobody at all, or they have not agreed yet. */
   readonly candidates: number;
+}
+
+/** A job on which the job depends and that has not ended as it should. */
+export interface WaitedFor {
+  readonly id: string;
+  readonly name: string | null;
+  readonly state: JobState;
+  readonly onDependencyFailure: OnDependencyFailure;
+}
+
+/** Workers outside that run the type of the job; null when executors do. */
+export interface WorkerFacts {
+  /** One has asked for such jobs just now. */
+  readonly asking: boolean;
+  /** Jobs of its type that they run. */
+  readonly leases: number;
+  /** Until the lease of the job itself ends, in milliseconds; null when it is not leased. */
+  readonly leaseMs: number | null;
 }
 
 export interface WhyFacts {
@@ -45,85 +67,15 @@ export interface WhyFacts {
   /** Jobs of its queue that have been handed over and not started, itself among them; counted up to FURTHEST_PLACE. */
   readonly handedOver: number;
   readonly leadership: Leadership;
+  /** Who drains its queue, if that is one elected executor; 'unknown' for any other queue. */
+  readonly queueLeadership: Leadership;
   readonly executors: readonly KnownExecutor[];
+  readonly workers: WorkerFacts | null;
+  /** Null when its queue has no row, and so no settings. */
+  readonly queue: QueueFacts | null;
+  /** Of a blocked job: some of those that it waits for, or that have failed it. */
+  readonly parents: readonly WaitedFor[];
 }
-
-interface Lasting {
-  /** About how long it will last, in milliseconds; null when nobody can know. */
-  readonly aboutMs: number | null;
-}
-
-/** Every kind of reason, in the order in which they are looked for. */
-export const REASON_KINDS = [
-  'ended',
-  'running',
-  'ending',
-  'executor-silent',
-  'held',
-  'blocked',
-  'expiring',
-  'due-later',
-  'retry-later',
-  'snoozed',
-  'no-leader',
-  'no-executor',
-  'no-handler',
-  'slots-busy',
-  'handing-over',
-] as const satisfies readonly Reason['kind'][];
-
-export type Reason =
-  | (Lasting & { readonly kind: 'due-later'; readonly dueAt: Date })
-  | (Lasting & {
-      readonly kind: 'retry-later';
-      readonly dueAt: Date;
-      readonly attempt: number;
-      readonly maxAttempts: number;
-      readonly error: JobError | null;
-    })
-  /** Its handler asked to be called again then. */
-  | (Lasting & { readonly kind: 'snoozed'; readonly dueAt: Date })
-  /** Its time to start has passed; the leader is about to end it. */
-  | (Lasting & { readonly kind: 'expiring'; readonly expiresAt: Date })
-  | (Lasting & { readonly kind: 'no-leader'; readonly candidates: number })
-  | (Lasting & { readonly kind: 'no-executor'; readonly queue: string; readonly draining: number })
-  | (Lasting & {
-      readonly kind: 'no-handler';
-      readonly queue: string;
-      readonly type: string;
-      readonly executors: number;
-    })
-  | (Lasting & {
-      readonly kind: 'slots-busy';
-      readonly queue: string;
-      readonly slots: number;
-      /** The first is the next to start; FURTHEST_PLACE stands for that one and all after it. */
-      readonly place: number;
-    })
-  | (Lasting & { readonly kind: 'handing-over'; readonly since: Date | null })
-  /** Its executor died, and it asked to be held then. */
-  | (Lasting & { readonly kind: 'held'; readonly error: JobError })
-  | (Lasting & { readonly kind: 'blocked' })
-  | (Lasting & {
-      readonly kind: 'running' | 'ending' | 'executor-silent';
-      readonly since: Date;
-      readonly forMs: number;
-      readonly attempt: number;
-      readonly maxAttempts: number;
-      readonly timesOutAt: Date;
-      readonly executor: { readonly id: string; readonly instance: string; readonly host: string } | null;
-    })
-  | {
-      readonly kind: 'ended';
-      readonly aboutMs: null;
-      readonly state: Extract<JobState, 'succeeded' | 'dead' | 'cancelled' | 'expired'>;
-      readonly at: Date;
-      readonly agoMs: number;
-      readonly attempt: number;
-      readonly maxAttempts: number;
-      readonly expiresAt: Date | null;
-      readonly error: JobError | null;
-    };
 
 /** A lost attempt is looked for, and an expired job ended, about this often, in milliseconds. */
 const LOOK_MS = 1000;
@@ -142,26 +94,40 @@ export function why(facts: WhyFacts): readonly [Reason, ...Reason[]] {
     case 'running':
       return [running(facts)];
     case 'blocked':
-      return [
-        job.error === null
-          ? { kind: 'blocked', aboutMs: null }
-          : { kind: 'held', aboutMs: null, error: job.error },
-      ];
+      return [blocked(facts)];
     case 'scheduled':
     case 'queued': {
-      const [first, ...rest] = [
+      const [first = handingOver(facts), ...rest] = [
         expiring(facts),
         notDue(facts),
-        noLeader(facts),
-        noExecutor(facts),
-        noHandler(facts),
+        ...closedQueue(facts, facts.workers !== null),
+        ...(facts.workers === null ? inTheWayOfExecutors(facts) : inTheWayOfWorkers(facts, facts.workers)),
+        ...(isDue(facts) ? limitsOf(facts) : []),
         slotsBusy(facts),
       ].filter((obstacle) => obstacle !== undefined);
-      return first === undefined ? [handingOver(facts)] : [first, ...rest];
+      return [first, ...rest, ...expires(facts)];
     }
     default:
       throw new Error(`unknown state ${String(job.state satisfies never)}`);
   }
+}
+
+function blocked({ job, parents }: WhyFacts): Reason {
+  return job.error === null
+    ? { kind: 'blocked', aboutMs: null, waitsFor: job.waitsFor ?? 0, parents }
+    : { kind: 'held', aboutMs: null, error: job.error, parents };
+}
+
+function inTheWayOfExecutors(facts: WhyFacts): (Reason | undefined)[] {
+  return [noLeader(facts), noQueueLeader(facts), noExecutor(facts), noHandler(facts)];
+}
+
+/** They take jobs from the store, so it needs no leader, and they tell nobody that they live but by asking for jobs. */
+function inTheWayOfWorkers({ job: { queue, type } }: WhyFacts, { asking, leases }: WorkerFacts): Reason[] {
+  if (asking) return [];
+  return leases > 0
+    ? [{ kind: 'workers-busy', aboutMs: null, queue, type, leases }]
+    : [{ kind: 'no-worker', aboutMs: null, queue, type }];
 }
 
 /** Executors that take jobs of the queue. */
@@ -184,6 +150,12 @@ function expiring({ job, now }: WhyFacts): Reason | undefined {
   return { kind: 'expiring', aboutMs: LOOK_MS, expiresAt: job.expiresAt };
 }
 
+/** Said last: it is no obstacle yet. */
+function expires({ job, now }: WhyFacts): Reason[] {
+  if (job.expiresAt === null || job.startedAt !== null || job.expiresAt <= now) return [];
+  return [{ kind: 'expires', aboutMs: job.expiresAt.getTime() - now.getTime(), expiresAt: job.expiresAt }];
+}
+
 function notDue(facts: WhyFacts): Reason | undefined {
   const { job, now, lastFailureStartedAt } = facts;
   if (isDue(facts)) return undefined;
@@ -192,7 +164,9 @@ function notDue(facts: WhyFacts): Reason | undefined {
   // A handler that asks to be called again leaves no trace in the history: the last start is none that failed.
   if (lastFailureStartedAt?.getTime() !== job.startedAt.getTime()) {
     // An executor without its handler puts a job off in the same way.
-    return noHandler(facts) === undefined ? { kind: 'snoozed', ...waits } : undefined;
+    return facts.workers !== null || noHandler(facts) === undefined
+      ? { kind: 'snoozed', ...waits }
+      : undefined;
   }
   const { attempt, maxAttempts, error } = job;
   return { kind: 'retry-later', ...waits, attempt, maxAttempts, error };
@@ -202,6 +176,13 @@ function notDue(facts: WhyFacts): Reason | undefined {
 function noLeader({ job, leadership }: WhyFacts): Reason | undefined {
   if (leadership.kind !== 'none' || job.state === 'queued') return undefined;
   return { kind: 'no-leader', aboutMs: null, candidates: leadership.candidates };
+}
+
+/** Executors agree on who drains a queue in strict order; what has been handed over waits for that one, too. */
+function noQueueLeader({ job, queueLeadership }: WhyFacts): Reason | undefined {
+  if (queueLeadership.kind !== 'none') return undefined;
+  const { candidates } = queueLeadership;
+  return { kind: 'no-queue-leader', aboutMs: null, queue: job.queue, candidates };
 }
 
 function noExecutor(facts: WhyFacts): Reason | undefined {
@@ -216,14 +197,19 @@ function noHandler(facts: WhyFacts): Reason | undefined {
   return { kind: 'no-handler', aboutMs: null, queue, type, executors: executors.length };
 }
 
-/** Said only of what is due: who will be busy when its time comes is not known. */
+/**
+ * Said only of what is due: who will be busy when its time comes is not known. In a queue with limits those before it need no
+ * slots until the limits let them go.
+ */
 function slotsBusy(facts: WhyFacts): Reason | undefined {
+  if (facts.workers !== null) return undefined;
   const executors = taking(facts);
   if (executors.length === 0 || !isDue(facts)) return undefined;
   const { job, dueBefore, handedOver } = facts;
   const slots = sum(executors.map((executor) => executor.slots));
   const free = slots - sum(executors.map((executor) => executor.running));
-  const before = job.state === 'queued' ? handedOver - 1 : dueBefore + handedOver;
+  const waiting = goesByLimits(facts.queue) ? 0 : dueBefore;
+  const before = job.state === 'queued' ? handedOver - 1 : waiting + handedOver;
   if (before < free) return undefined;
   const place = Math.min(before - Math.max(free, 0) + 1, FURTHEST_PLACE);
   const meanMs = mean(executors.flatMap((executor) => Object.values(executor.meanMs)));
@@ -236,16 +222,23 @@ function slotsBusy(facts: WhyFacts): Reason | undefined {
   };
 }
 
-function handingOver({ job }: WhyFacts): Reason {
-  return { kind: 'handing-over', aboutMs: HAND_OVER_MS, since: job.queuedAt };
+function handingOver({ job, workers }: WhyFacts): Reason {
+  const to = workers === null ? 'executor' : 'worker';
+  return {
+    kind: 'handing-over',
+    aboutMs: HAND_OVER_MS,
+    to,
+    since: job.state === 'queued' ? job.queuedAt : null,
+  };
 }
 
-function running({ job, now, executors }: WhyFacts): Reason {
+function running({ job, now, executors, workers }: WhyFacts): Reason {
   const since = job.startedAt ?? now;
   const forMs = Math.max(0, now.getTime() - since.getTime());
   const known = executors.find(({ id }) => id === job.executorId);
   const meanMs = known?.meanMs[job.type];
-  const silent = known === undefined || known.leaseMs <= 0;
+  const leaseMs = workers?.leaseMs ?? known?.leaseMs ?? 0;
+  const silent = leaseMs <= 0;
   return {
     kind: silent ? 'executor-silent' : job.cancelRequestedAt === null ? 'running' : 'ending',
     aboutMs: silent ? LOOK_MS : meanMs === undefined || meanMs < forMs ? null : Math.round(meanMs - forMs),
@@ -255,6 +248,7 @@ function running({ job, now, executors }: WhyFacts): Reason {
     maxAttempts: job.maxAttempts,
     timesOutAt: new Date(since.getTime() + job.timeoutMs),
     executor: known === undefined ? null : { id: known.id, instance: known.instance, host: known.host },
+    worker: workers?.leaseMs == null ? null : job.worker,
   };
 }
 
