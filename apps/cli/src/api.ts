@@ -17,6 +17,8 @@ export interface JobFilter {
   readonly queue?: string | undefined;
   /** Several with commas between: jobs that have all of them. */
   readonly tag?: string | undefined;
+  /** A query (docs/SEARCH.md). */
+  readonly q?: string | undefined;
 }
 
 /** Each may name several, with commas between. */

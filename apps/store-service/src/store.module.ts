@@ -4,6 +4,7 @@ import { CoordinationModule } from '#common/coordination/coordination.module.js'
 import { Membership } from '#common/coordination/members.js';
 import { DatabaseModule } from '#common/database/database.module.js';
 import { EventRepository } from '#common/database/event.repository.js';
+import { JobSearchRepository, SEARCH_OPTIONS } from '#common/database/job-search.repository.js';
 import { LOOKUPS_ONLY, PrismaService } from '#common/database/prisma.service.js';
 import { HealthController, readinessChecks } from '#common/health/health.controller.js';
 import { LoggingModule } from '#common/logging/logging.module.js';
@@ -51,6 +52,10 @@ import { WorkerTypesController } from './workers/worker-types.controller.js';
 /** Events are read on connections of their own: by index whatever the statistics say, and never behind requests. */
 const EVENT_DATABASE = Symbol('EVENT_DATABASE');
 const EVENT_CONNECTIONS = 3;
+/** So are lists and searches: submissions never wait behind them. What takes longer than this is given up, in milliseconds. */
+const SEARCH_DATABASE = Symbol('SEARCH_DATABASE');
+const SEARCH_CONNECTIONS = 4;
+const SEARCH_TIMEOUT_MS = 5000;
 
 @Module({})
 export class StoreModule implements OnApplicationBootstrap {
@@ -124,6 +129,22 @@ export class StoreModule implements OnApplicationBootstrap {
           provide: EventRepository,
           inject: [EVENT_DATABASE],
           useFactory: (prisma: PrismaService) => new EventRepository(prisma),
+        },
+        {
+          provide: SEARCH_DATABASE,
+          useFactory: () =>
+            new PrismaService(
+              { ...environment, PG_MAX_CONNS: SEARCH_CONNECTIONS },
+              'triumvir-search',
+              log,
+              SEARCH_OPTIONS,
+              SEARCH_TIMEOUT_MS,
+            ),
+        },
+        {
+          provide: JobSearchRepository,
+          inject: [SEARCH_DATABASE],
+          useFactory: (prisma: PrismaService) => new JobSearchRepository(prisma),
         },
         // ZooKeeper is not among them: without it the store still takes jobs and answers for them.
         readinessChecks(

@@ -408,27 +408,6 @@ function ifSmall(column: string): string {
   return `CASE WHEN ${isSmall(column)} THEN ${column} END AS ${column}`;
 }
 
-const MATCHES_FILTER = `($1::uuid IS NULL OR id < $1::uuid)
-  AND ($2::text[] IS NULL OR state = ANY ($2::text[]))
-  AND ($3::text IS NULL OR type = $3)
-  AND ($4::text IS NULL OR queue = $4)
-  AND ($6::text[] IS NULL OR queue LIKE ANY ($6::text[]))`;
-
-/** Lists newest first, from before a given id. Every filter may be null. Index: the primary key. */
-export const LIST_JOBS = `/* list_jobs */
-SELECT ${LISTED_JOB_COLUMNS} FROM jobs
-WHERE ${MATCHES_FILTER}
-ORDER BY id DESC LIMIT $5`;
-
-/**
- * The same for jobs that have all of some tags ($7). Index: jobs_tags_idx for rare tags, the primary key for frequent ones;
- * to know which, Postgres must see the tags, so it has no name to be prepared under.
- */
-export const LIST_TAGGED_JOBS = `/* list_tagged_jobs, planned each time */
-SELECT ${LISTED_JOB_COLUMNS} FROM jobs
-WHERE ${MATCHES_FILTER} AND tags @> $7::text[]
-ORDER BY id DESC LIMIT $5`;
-
 /** Up to here all jobs are counted one by one. */
 export const COUNTED_JOBS = 100_000;
 

@@ -27,12 +27,16 @@ export const LOOKUPS_ONLY =
 
 @Injectable()
 export class PrismaService extends PrismaClient implements OnApplicationShutdown {
-  /** @param sessionOptions settings of each connection, as Postgres takes them on its command line */
+  /**
+   * @param sessionOptions settings of each connection, as Postgres takes them on its command line
+   * @param statementTimeoutMs after which Postgres ends a statement, in milliseconds
+   */
   constructor(
     environment: DatabaseEnvironment,
     applicationName: string,
     log: Logger,
     sessionOptions?: string,
+    statementTimeoutMs = STATEMENT_TIMEOUT_MS,
   ) {
     const adapter = new PrismaPg(
       {
@@ -40,9 +44,9 @@ export class PrismaService extends PrismaClient implements OnApplicationShutdown
         max: environment.PG_MAX_CONNS,
         application_name: applicationName,
         connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-        statement_timeout: STATEMENT_TIMEOUT_MS,
+        statement_timeout: statementTimeoutMs,
         // A server that vanished without closing the connection must not hold a caller for ever.
-        query_timeout: STATEMENT_TIMEOUT_MS + 5000,
+        query_timeout: statementTimeoutMs + 5000,
         idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
         keepAlive: true,
         ...(sessionOptions === undefined ? {} : { options: sessionOptions }),
