@@ -10,6 +10,8 @@ export interface JobFilter {
   readonly terms: readonly QueryTerm[];
   /** Operands of LIKE, one of which the queue must fit; null is no limit. */
   readonly queuePatterns: readonly string[] | null;
+  /** Only jobs that had been created by then, on Postgres's clock. */
+  readonly createdUntil?: string;
 }
 
 /** Collects the parameters of a statement. */
@@ -24,12 +26,17 @@ export class Parameters {
 }
 
 /** True of each row of `jobs` that fits. What is cheap to find out comes first. */
-export function conditionOf({ terms, queuePatterns }: JobFilter, parameters: Parameters): string {
+export function conditionOf(
+  { terms, queuePatterns, createdUntil }: JobFilter,
+  parameters: Parameters,
+): string {
   const conditions = terms
     .toSorted((a, b) => Number(isCostly(a)) - Number(isCostly(b)))
     .map((term) => conditionOfTerm(term, parameters));
   if (queuePatterns !== null)
     conditions.unshift(`jobs.queue LIKE ANY (${parameters.bind(queuePatterns)}::text[])`);
+  if (createdUntil !== undefined)
+    conditions.unshift(`jobs.created_at <= ${parameters.bind(createdUntil)}::timestamptz`);
   return conditions.length === 0 ? 'true' : conditions.join(' AND ');
 }
 
