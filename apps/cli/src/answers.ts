@@ -92,7 +92,10 @@ export const bulkOperation = z.looseObject({
 });
 export type BulkOperation = z.infer<typeof bulkOperation>;
 
-export const bulkPage = z.looseObject({ operations: z.array(bulkOperation), nextCursor: z.string().nullable() });
+export const bulkPage = z.looseObject({
+  operations: z.array(bulkOperation),
+  nextCursor: z.string().nullable(),
+});
 
 /** What a dry run counted. */
 export const bulkCount = z.looseObject({

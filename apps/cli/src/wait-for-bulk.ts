@@ -14,7 +14,7 @@ export async function waitForBulk(context: CommandContext, begun: BulkOperation)
   const api = context.api().with({ signal: context.signal, patienceMs: PATIENCE_MS });
   let latest = begun;
   let told = '';
-  for (let intervalMs = FIRST_INTERVAL_MS; latest.state === 'running'; ) {
+  for (let intervalMs = FIRST_INTERVAL_MS; latest.state === 'running';) {
     await pause(intervalMs, context.signal);
     intervalMs = Math.min(intervalMs * GROWTH, LONGEST_INTERVAL_MS);
     latest = await api.getBulk(begun.id);

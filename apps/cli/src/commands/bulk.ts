@@ -103,9 +103,10 @@ function withFilter(command: Command): Command {
   return command
     .option('-q, --query <query>', 'jobs that fit, in the words of triumvir list -q')
     .addOption(
-      new Option('--state <states>', 'jobs in this state, or in one of several with commas between').argParser(
-        checkedBy(states),
-      ),
+      new Option(
+        '--state <states>',
+        'jobs in this state, or in one of several with commas between',
+      ).argParser(checkedBy(states)),
     )
     .option('--type <type>', 'jobs of this type')
     .option('--queue <queue>', 'jobs of this queue')
@@ -136,7 +137,8 @@ async function begin(
   }
   const count = await context.api().countBulk(request);
   const byState = Object.entries(count.byState).map(([state, jobs]) => `${jobs} ${state}`);
-  const rest = count.countedBackTo === null ? '' : `, and older jobs than ${count.countedBackTo} were not counted`;
+  const rest =
+    count.countedBackTo === null ? '' : `, and older jobs than ${count.countedBackTo} were not counted`;
   printRecord(
     context.terminal,
     flags.output,
@@ -153,7 +155,8 @@ async function show(
 ): Promise<void> {
   const latest = wait === true ? await waitForBulk(context, operation) : operation;
   print(context, latest, output);
-  if (latest.state === 'failed' || (wait === true && latest.state === 'cancelled')) context.exitWith(ExitCode.failure);
+  if (latest.state === 'failed' || (wait === true && latest.state === 'cancelled'))
+    context.exitWith(ExitCode.failure);
 }
 
 function print({ terminal }: CommandContext, operation: BulkOperation, output: OutputFormat): void {
