@@ -104,17 +104,32 @@ export function alongIndex({ terms }: JobFilter, parameters: Parameters): string
   return (more.length === 0 ? IN_ORDER[only] : undefined) ?? 'true';
 }
 
-/** Conditions of partial indexes, in no useful order, that together have all jobs that fit; none where there are none such. */
-export function amongIndexes(filter: JobFilter, parameters: Parameters): string[] {
+/** A partial index in no useful order. */
+export interface Among {
+  /** In its words. */
+  readonly where: string;
+  /** With more jobs than this it is not worth while: they are frequent enough to be met on a walk. */
+  readonly most: number;
+}
+
+/** Jobs in flight lie together, and have been read a moment ago; others may each need a page of their own. */
+const MOST = { inFlight: 20_000, scattered: 2000 };
+
+/** Partial indexes that together have all jobs that fit; none where there are none such. */
+export function amongIndexes(filter: JobFilter, parameters: Parameters): Among[] {
   const { terms } = filter;
   if (alongIndex(filter, new Parameters()) !== 'true') return [];
   const tag = terms.find(({ field }) => field === 'tag');
-  if (tag !== undefined) return [conditionOfTerm(tag, parameters)];
+  if (tag !== undefined) return [{ where: conditionOfTerm(tag, parameters), most: MOST.scattered }];
   const states = wantedStates(terms);
   if (states.includes('succeeded')) return [];
   const queue = states.includes('scheduled') ? terms.find(({ field }) => field === 'queue') : undefined;
   const ofQueue = queue === undefined ? '' : ` AND ${conditionOfTerm(queue, parameters)}`;
-  return [...new Set(states.flatMap((state) => indexesOf(state, ofQueue)))];
+  const conditions = new Set(states.flatMap((state) => indexesOf(state, ofQueue)));
+  return [...conditions].map((where) => ({
+    where,
+    most: where === IN_FLIGHT ? MOST.inFlight : MOST.scattered,
+  }));
 }
 
 /** The states that all terms about states allow. */
@@ -132,6 +147,7 @@ const IN_ORDER: { readonly [State in JobState]?: string } = {
   expired: `jobs.set_aside = 'expired'`,
 };
 
+const IN_FLIGHT = 'jobs.in_flight_since IS NOT NULL';
 const WITHOUT_KEYS = 'jobs.fairness_key IS NULL AND jobs.concurrency_key IS NULL';
 
 /** In the words of jobs_claim_idx, jobs_lane_due_idx, jobs_lease_idx and jobs_in_flight_idx. */
@@ -145,7 +161,7 @@ function indexesOf(state: JobState, ofQueue: string): string[] {
       ];
     case 'queued':
     case 'running':
-      return ['jobs.in_flight_since IS NOT NULL'];
+      return [IN_FLIGHT];
     default:
       return [IN_ORDER[state] ?? 'true'];
   }

@@ -46,22 +46,25 @@ ORDER BY listed.id DESC`;
 }
 
 /**
- * Looks at all jobs of the partial indexes that have those that fit, unless one of them has more than `chunk`.
+ * Looks at all jobs of the partial indexes that have those that fit, unless one of them has too many.
  * Rows: the columns of those that fit, newest first; one row with nulls when there are none. Each has "tooMany".
  */
-export function lookThrough(filter: JobFilter, columns: string, { before, chunk, limit }: Step): Statement {
+export function lookThrough(
+  filter: JobFilter,
+  columns: string,
+  { before, limit }: Omit<Step, 'chunk'>,
+): Statement {
   const parameters = new Parameters();
   const among = amongIndexes(filter, parameters);
   const older = `jobs.id < ${parameters.bind(before)}::uuid`;
-  const size = `${parameters.bind(chunk)}::int`;
   const fits = conditionOf(filter, parameters);
   const sql = `/* look_through_jobs, planned each time */
 WITH size AS MATERIALIZED (
-  SELECT ${among.map((part) => `EXISTS (SELECT 1 FROM jobs WHERE ${part} OFFSET ${size})`).join(' OR ')} AS "tooMany"
+  SELECT ${among.map(({ where, most }) => `EXISTS (SELECT 1 FROM jobs WHERE ${where} OFFSET ${most})`).join(' OR ')} AS "tooMany"
 ),
 found AS MATERIALIZED (
   SELECT id FROM (
-    ${among.map((part) => `SELECT jobs.id FROM (SELECT jobs.* FROM jobs WHERE ${part} LIMIT ${size}) AS jobs WHERE ${older} AND ${fits}`).join('\n    UNION ALL ')}
+    ${among.map(({ where, most }) => `SELECT jobs.id FROM (SELECT jobs.* FROM jobs WHERE ${where} LIMIT ${most}) AS jobs WHERE ${older} AND ${fits}`).join('\n    UNION ALL ')}
   ) AS parts
   WHERE NOT (SELECT "tooMany" FROM size) ORDER BY id DESC LIMIT ${parameters.bind(limit)}::int
 )
