@@ -10,6 +10,7 @@ import type { Measurement } from './measurement.js';
 import { pipeline } from './pipeline.js';
 import { scale } from './scale.js';
 import { schedules } from './schedules.js';
+import { search } from './search.js';
 import { submit } from './submit.js';
 import { timer } from './timer.js';
 
@@ -26,4 +27,5 @@ export const MEASUREMENTS: readonly Measurement[] = [
   failover,
   scale,
   schedules,
+  search,
 ];

@@ -215,3 +215,60 @@ test('a list is paged by cursor without gap or repetition while jobs keep arrivi
       .reverse(),
   );
 });
+
+describe('a search', () => {
+  interface Found {
+    readonly jobs: JobAnswer[];
+    readonly nextCursor: string | null;
+    readonly searchedBackTo: string | null;
+  }
+  const search = (query: string, rest = '') =>
+    api.request<Found>('GET', `/api/v1/jobs?q=${encodeURIComponent(query)}${rest}`);
+
+  test('finds jobs by words, fields and payload, and its pages link to each other', async () => {
+    const jobs = await api.submitAll(
+      [1, 2, 3].map((customer) => ({
+        type: 'print',
+        name: `invoice ${customer}`,
+        payload: { text: `for customer ${customer}` },
+        tags: ['searched'],
+        delay: '1h',
+      })),
+    );
+    const byWord = await search('tag:searched "CUSTOMER 2" state:scheduled type:print');
+    expect(byWord.body.jobs.map(({ name }) => name)).toEqual(['invoice 2']);
+    expect(byWord.body).toMatchObject({ nextCursor: null, searchedBackTo: null });
+    expect(byWord.headers.has('link')).toBe(false);
+    expect((await search('payload.text:"for customer 3" tag:searched')).body.jobs).toHaveLength(1);
+
+    const seen: string[] = [];
+    for (let path: string | undefined = '/api/v1/jobs?q=tag:searched&limit=1'; path !== undefined;) {
+      const { headers, body }: { headers: Headers; body: Found } = await api.request<Found>('GET', path);
+      seen.push(...body.jobs.map(({ id }) => id));
+      path = /^<(.+)>; rel="next"$/.exec(headers.get('link') ?? '')?.[1];
+    }
+    expect(seen).toEqual(
+      jobs
+        .map(({ id }) => id)
+        .toSorted()
+        .toReversed(),
+    );
+  });
+
+  test.each([
+    ['type:a stat:dead', 8],
+    ['state:gone', 7],
+    ['id:7', 4],
+    ['"open', 1],
+    ['x'.repeat(1001), 1001],
+    ['a\0', 1],
+  ])('by %j is answered 422, which says where it is wrong', async (query, position) => {
+    const { status, body } = await api.request<ProblemAnswer>(
+      'GET',
+      `/api/v1/jobs?q=${encodeURIComponent(query)}`,
+    );
+    expect(status).toBe(422);
+    expect(body.errors).toMatchObject([{ field: 'q' }]);
+    expect(body.errors?.[0]?.message).toContain(`at character ${position}:`);
+  });
+});

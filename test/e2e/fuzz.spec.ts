@@ -126,11 +126,65 @@ const word = fc.oneof(
   fc.string({ maxLength: 20 }).map((text) => encodeURIComponent(text.toWellFormed())),
 );
 
+/** What may come to stand in a query (q), and its nearest neighbours. */
+const search = fc
+  .array(
+    fc.constantFrom(
+      ...[
+        'type:',
+        'state:',
+        'queue:',
+        'tag:',
+        'name:',
+        'key:',
+        'id:',
+        'workflow:',
+        'payload.x:',
+        'payload."',
+        'x:',
+      ],
+      ...[
+        '"',
+        '\\',
+        ' ',
+        'dead',
+        ',',
+        '%',
+        '_',
+        '.',
+        '0',
+        '-1e9',
+        '1e999999',
+        'null',
+        '{',
+        "'",
+        '\0',
+        '\ud83d',
+        '💥',
+      ],
+      ...['0198f2a4-0000-7000-8000-000000000000', '9'.repeat(40), '{"a":1}'],
+    ),
+    { maxLength: 9 },
+  )
+  .map((pieces) => encodeURIComponent(pieces.join('').toWellFormed()));
+
 const query = fc
   .array(
     fc.tuple(
-      fc.constantFrom('state', 'type', 'queue', 'limit', 'cursor', 'attempt', 'error', 'failedAfter', 'x[y]'),
-      word,
+      fc.constantFrom(
+        'q',
+        'q',
+        'state',
+        'type',
+        'queue',
+        'limit',
+        'cursor',
+        'attempt',
+        'error',
+        'failedAfter',
+        'x[y]',
+      ),
+      fc.oneof(word, search),
     ),
     {
       maxLength: 4,

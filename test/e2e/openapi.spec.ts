@@ -2,6 +2,7 @@
  * The API answers as its document says. Every operation is called with its own example, and with what it must refuse;
  * ApiClient holds the answers of all other tests against the document too.
  */
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ApiClient, type JobAnswer } from '../support/api-client.js';
 import { startCluster, type Cluster } from '../support/cluster.js';
@@ -22,7 +23,11 @@ beforeAll(async () => {
   cluster = await startCluster({ env: { STORE_BOOTSTRAP_KEY: KEY } });
   api = new ApiClient([cluster.url], KEY);
 });
-afterAll(() => cluster?.stop());
+const holders: pg.Client[] = [];
+afterAll(async () => {
+  await Promise.all(holders.map((holder) => holder.end()));
+  await cluster?.stop();
+});
 
 const later = () => api.submit({ type: 'print', payload: { text: 'x' }, delay: '1h' });
 const dead = () => {
@@ -51,6 +56,20 @@ async function workflow(cancelled: boolean): Promise<Values> {
   if (cancelled) await api.request('POST', `/api/v1/workflows/${body.id}/cancel`);
   return { id: body.id };
 }
+/** One that is over, or one that cannot end by itself: somebody holds its only job. */
+async function operation(state: 'running' | 'cancelled'): Promise<Values> {
+  const { id: jobId } = await later();
+  const holder = new pg.Client({ connectionString: cluster.databaseUrl });
+  holders.push(holder);
+  await holder.connect();
+  await holder.query('BEGIN');
+  await holder.query('SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE', [jobId]);
+  const request = { action: 'cancel', filter: { q: `id:${jobId}` } };
+  const { body } = await api.request<{ id: string }>('POST', '/api/v1/bulk', request);
+  if (state === 'cancelled') await api.request('POST', `/api/v1/bulk/${body.id}/cancel`);
+  return { id: body.id };
+}
+
 /** A job that a worker has leased; the examples have another one's id and token. */
 async function leased(): Promise<Values> {
   const type = uniqueName('type');
@@ -88,6 +107,8 @@ const PREPARED: Readonly<Record<string, () => Promise<Values>>> = {
     await api.request('PUT', '/api/v1/types/word-count', {});
     return {};
   },
+  getBulkOperation: () => operation('cancelled'),
+  cancelBulkOperation: () => operation('running'),
   leaseBatch: leased,
   confirmCancel: async () => {
     const values = await leased();

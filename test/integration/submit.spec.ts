@@ -102,7 +102,7 @@ test('one that Postgres refuses fails alone', async () => {
   ]);
   expect(accepted.map(({ id }) => id)).toEqual(good.map(({ id }) => id));
   for (const reason of refused) expect(isValueFault(reason)).toBe(true);
-  expect(await store.jobs.list({ queuePatterns: null, queue }, 200)).toHaveLength(20);
+  expect(await store.list({ queue }, 200)).toHaveLength(20);
 });
 
 test('while Postgres cannot be reached, a submission fails as unavailable, and is not stored', async () => {
@@ -122,7 +122,7 @@ test('a list goes from the newest to the oldest, page after page, each job once'
   const seen: string[] = [];
   let before: string | undefined;
   do {
-    const page = await store.jobs.list({ queuePatterns: null, queue, before }, 3);
+    const page = await store.list({ queue, before }, 3);
     seen.push(...page.map(({ id }) => id));
     before = page.at(-1)?.id;
   } while (before !== undefined);
@@ -131,11 +131,11 @@ test('a list goes from the newest to the oldest, page after page, each job once'
 
 test('jobs that come in while somebody pages through neither shift nor repeat what was there', async () => {
   const there = await Promise.all(Array.from({ length: 60 }, () => store.submit({ queue })));
-  const first = await store.jobs.list({ queuePatterns: null, queue }, 10);
+  const first = await store.list({ queue }, 10);
   const seen = first.map(({ id }) => id);
   while (seen.length < 60) {
     const [page] = await Promise.all([
-      store.jobs.list({ queuePatterns: null, queue, before: seen.at(-1) }, 10),
+      store.list({ queue, before: seen.at(-1) }, 10),
       ...Array.from({ length: 5 }, () => store.submit({ queue })),
     ]);
     seen.push(...page.map(({ id }) => id));
@@ -153,8 +153,7 @@ test('filters narrow a list, all of them together', async () => {
   await store.submit({ queue, type: 'two' });
   const cancelled = await store.submit({ queue, type: 'one' });
   await store.jobs.cancel(cancelled.id);
-  const list = async (filter: object) =>
-    (await store.jobs.list({ queuePatterns: null, queue, ...filter }, 10)).map(({ id }) => id);
+  const list = async (filter: object) => (await store.list({ queue, ...filter }, 10)).map(({ id }) => id);
   expect(await list({ type: 'one', states: ['scheduled'] })).toEqual([job.id]);
   expect(await list({ states: ['cancelled', 'dead'] })).toEqual([cancelled.id]);
   expect(await list({ states: [] })).toEqual([]);
@@ -168,15 +167,12 @@ test('jobs are found by their tags, newest first, and by all of several', async 
     await store.submit({ tags: [tag] }),
     await store.submit({ tags: ['sonder "zeichen" \\ {} ü'] }),
   ];
-  const found = async (...tags: string[]) =>
-    (await store.jobs.list({ queuePatterns: null, tags }, 10)).map(({ id }) => id);
+  const found = async (...tags: string[]) => (await store.list({ tags }, 10)).map(({ id }) => id);
   expect(await found(tag)).toEqual([two.id, one.id]);
   expect(await found('sonder "zeichen" \\ {} ü')).toEqual([three.id, one.id]);
   expect(await found(tag, 'sonder "zeichen" \\ {} ü')).toEqual([one.id]);
   expect(await found(uniqueName('tag'))).toEqual([]);
-  expect(await store.jobs.list({ queuePatterns: null, tags: [tag], before: two.id }, 10)).toMatchObject([
-    one,
-  ]);
+  expect(await store.list({ tags: [tag], before: two.id }, 10)).toMatchObject([one]);
 });
 
 test('jobs without tags are not in the index of tags', async () => {

@@ -53,7 +53,7 @@ describe('submission', () => {
     expect(await world.workflows.insert(workflow(), { ...key, requestHash: 'other' })).toEqual({
       kind: 'other-request',
     });
-    const jobs = await store.jobs.list({ queuePatterns: null, queue: 'submission' }, 10);
+    const jobs = await store.list({ queue: 'submission' }, 10);
     expect(jobs.map(({ id }) => id).toSorted()).toEqual(first.jobs.map(({ id }) => id));
     expect(await world.workflows.get(first.id)).toMatchObject({ name: 'twice', jobCount: 2, version: 1 });
   });

@@ -2,6 +2,7 @@
  * What the store answers, as far as the command line uses it. Objects are loose: fields that a newer store adds are kept
  * and reach the reader of `-o json`.
  */
+import { BULK_ACTIONS, BULK_STATES } from '#common/domain/bulk.js';
 import { isEndState, JOB_STATES } from '#common/domain/job.js';
 import { WORKFLOW_STATES } from '#common/domain/workflow.js';
 import { z } from 'zod';
@@ -76,6 +77,32 @@ const auditEntry = z.looseObject({
   outcome: z.string(),
 });
 export const auditPage = z.looseObject({ entries: z.array(auditEntry), nextCursor: z.string().nullable() });
+
+export const bulkOperation = z.looseObject({
+  id: z.string(),
+  action: z.enum(BULK_ACTIONS),
+  state: z.enum(BULK_STATES),
+  filter: z.record(z.string(), z.unknown()),
+  percent: z.number(),
+  matched: z.number(),
+  done: z.number(),
+  /** By reason. */
+  skipped: z.record(z.string(), z.number()),
+  createdAt: z.string(),
+});
+export type BulkOperation = z.infer<typeof bulkOperation>;
+
+export const bulkPage = z.looseObject({
+  operations: z.array(bulkOperation),
+  nextCursor: z.string().nullable(),
+});
+
+/** What a dry run counted. */
+export const bulkCount = z.looseObject({
+  matched: z.number(),
+  byState: z.record(z.string(), z.number()),
+  countedBackTo: moment,
+});
 
 /** What a bulk operation on dead jobs did. */
 export const bulkResult = z.looseObject({

@@ -17,6 +17,8 @@ export interface JobFilter {
   readonly queue?: string | undefined;
   /** Several with commas between: jobs that have all of them. */
   readonly tag?: string | undefined;
+  /** A query (docs/SEARCH.md). */
+  readonly q?: string | undefined;
 }
 
 /** Each may name several, with commas between. */
@@ -58,7 +60,24 @@ export interface AuditFilter {
   readonly until?: string | undefined;
 }
 
-interface BulkRequest extends DeadLetterFilter {
+/** Which jobs a bulk operation means. */
+export interface BulkJobFilter {
+  readonly q?: string | undefined;
+  readonly state?: readonly string[] | undefined;
+  readonly type?: string | undefined;
+  readonly queue?: string | undefined;
+  readonly tag?: readonly string[] | undefined;
+}
+
+export interface BulkRequest {
+  readonly action: answers.BulkOperation['action'];
+  readonly attempts?: number;
+  readonly priority?: number;
+  readonly filter: BulkJobFilter;
+  readonly all: boolean | undefined;
+}
+
+interface DeadLetterRequest extends DeadLetterFilter {
   readonly all?: boolean | undefined;
   readonly dryRun?: boolean | undefined;
 }
@@ -137,16 +156,16 @@ export class StoreApi {
     return this.call(answers.job, { method: 'POST', path, body: { attempts }, repeatable: false });
   }
 
-  redrive(request: BulkRequest & { readonly attempts: number }): Promise<answers.BulkResult> {
+  redrive(request: DeadLetterRequest & { readonly attempts: number }): Promise<answers.BulkResult> {
     return this.bulk('redrive', request);
   }
 
-  purge(request: BulkRequest): Promise<answers.BulkResult> {
+  purge(request: DeadLetterRequest): Promise<answers.BulkResult> {
     return this.bulk('purge', request);
   }
 
   /** Not repeated: the counts of a second one would be wrong. */
-  private bulk(action: 'redrive' | 'purge', body: BulkRequest): Promise<answers.BulkResult> {
+  private bulk(action: 'redrive' | 'purge', body: DeadLetterRequest): Promise<answers.BulkResult> {
     const path = `api/v1/dead-letters/${action}`;
     return this.call(answers.bulkResult, { method: 'POST', path, body, repeatable: false });
   }
@@ -167,6 +186,43 @@ export class StoreApi {
 
   listAudit(filter: AuditFilter, limit: number): Promise<answers.AuditPage> {
     return this.get(answers.auditPage, 'api/v1/audit', { ...filter, limit: String(limit) });
+  }
+
+  /** Not repeated: each request makes an operation. */
+  createBulk(request: BulkRequest): Promise<answers.BulkOperation> {
+    return this.call(answers.bulkOperation, {
+      method: 'POST',
+      path: 'api/v1/bulk',
+      body: request,
+      repeatable: false,
+    });
+  }
+
+  /** What it would look at. Counting may take ten seconds. */
+  countBulk(request: BulkRequest): Promise<z.infer<typeof answers.bulkCount>> {
+    return this.with({ requestTimeoutMs: 30_000 }).call(answers.bulkCount, {
+      method: 'POST',
+      path: 'api/v1/bulk',
+      body: { ...request, dryRun: true },
+      repeatable: true,
+    });
+  }
+
+  listBulk(limit: number): Promise<z.infer<typeof answers.bulkPage>> {
+    return this.get(answers.bulkPage, 'api/v1/bulk', { limit: String(limit) });
+  }
+
+  getBulk(id: string): Promise<answers.BulkOperation> {
+    return this.get(answers.bulkOperation, bulkPath(id));
+  }
+
+  /** Not repeated, for the same reason as cancelJob. */
+  cancelBulk(id: string): Promise<answers.BulkOperation> {
+    return this.call(answers.bulkOperation, {
+      method: 'POST',
+      path: `${bulkPath(id)}/cancel`,
+      repeatable: false,
+    });
   }
 
   getCluster(): Promise<answers.Cluster> {
@@ -354,6 +410,7 @@ export class StoreApi {
 
 /** An id comes from a person: whatever they type, it stays one segment of the path. */
 const jobPath = (id: string) => `api/v1/jobs/${encodeURIComponent(id)}`;
+const bulkPath = (id: string) => `api/v1/bulk/${encodeURIComponent(id)}`;
 const queuePath = (name: string) => `api/v1/queues/${encodeURIComponent(name)}`;
 const schedulePath = (name: string) => `api/v1/schedules/${encodeURIComponent(name)}`;
 const workflowPath = (id: string) => `api/v1/workflows/${encodeURIComponent(id)}`;

@@ -7,6 +7,7 @@ import { apiKeyOf } from './api-key.js';
 import { StoreApi } from './api.js';
 import { checkedBy, storeUrl } from './arguments.js';
 import { addAuditCommand } from './commands/audit.js';
+import { addBulkCommand } from './commands/bulk.js';
 import { addCancelCommand } from './commands/cancel.js';
 import { addClusterCommand } from './commands/cluster.js';
 import { addDlqCommand } from './commands/dlq.js';
@@ -38,6 +39,7 @@ const COMMANDS = [
   addWhyCommand,
   addCancelCommand,
   addDlqCommand,
+  addBulkCommand,
   addScheduleCommand,
   addWorkflowCommand,
   addQueueCommand,

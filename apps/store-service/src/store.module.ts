@@ -3,7 +3,9 @@ import { Module, type DynamicModule, type OnApplicationBootstrap } from '@nestjs
 import { CoordinationModule } from '#common/coordination/coordination.module.js';
 import { Membership } from '#common/coordination/members.js';
 import { DatabaseModule } from '#common/database/database.module.js';
+import { BulkRepository } from '#common/database/bulk.repository.js';
 import { EventRepository } from '#common/database/event.repository.js';
+import { JobSearchRepository, SEARCH_OPTIONS } from '#common/database/job-search.repository.js';
 import { LOOKUPS_ONLY, PrismaService } from '#common/database/prisma.service.js';
 import { HealthController, readinessChecks } from '#common/health/health.controller.js';
 import { LoggingModule } from '#common/logging/logging.module.js';
@@ -16,6 +18,9 @@ import { KeyService } from './access/key.service.js';
 import { KeysController } from './access/keys.controller.js';
 import { AuditController } from './audit/audit.controller.js';
 import { AuditLog } from './audit/audit-log.js';
+import { BulkController } from './bulk/bulk.controller.js';
+import { BulkRunner } from './bulk/bulk-runner.js';
+import { BulkService } from './bulk/bulk.service.js';
 import { ClusterController } from './cluster/cluster.controller.js';
 import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
 import { TaskMasterController } from './compat/taskmaster.controller.js';
@@ -52,6 +57,10 @@ import { WorkerTypesController } from './workers/worker-types.controller.js';
 /** Events are read on connections of their own: by index whatever the statistics say, and never behind requests. */
 const EVENT_DATABASE = Symbol('EVENT_DATABASE');
 const EVENT_CONNECTIONS = 3;
+/** So are lists, searches and bulk operations: submissions never wait behind them. What takes longer than this is given up, in milliseconds. */
+const SEARCH_DATABASE = Symbol('SEARCH_DATABASE');
+const SEARCH_CONNECTIONS = 4;
+const SEARCH_TIMEOUT_MS = 5000;
 
 @Module({})
 export class StoreModule implements OnApplicationBootstrap {
@@ -71,6 +80,7 @@ export class StoreModule implements OnApplicationBootstrap {
         JobsController,
         OutputController,
         WhyController,
+        BulkController,
         SchedulesController,
         WorkflowsController,
         QueuesController,
@@ -95,6 +105,8 @@ export class StoreModule implements OnApplicationBootstrap {
         JobService,
         JobBatchService,
         WhyService,
+        BulkService,
+        BulkRunner,
         ScheduleService,
         WorkflowService,
         QueueService,
@@ -126,6 +138,27 @@ export class StoreModule implements OnApplicationBootstrap {
           provide: EventRepository,
           inject: [EVENT_DATABASE],
           useFactory: (prisma: PrismaService) => new EventRepository(prisma),
+        },
+        {
+          provide: SEARCH_DATABASE,
+          useFactory: () =>
+            new PrismaService(
+              { ...environment, PG_MAX_CONNS: SEARCH_CONNECTIONS },
+              'triumvir-search',
+              log,
+              SEARCH_OPTIONS,
+              SEARCH_TIMEOUT_MS,
+            ),
+        },
+        {
+          provide: JobSearchRepository,
+          inject: [SEARCH_DATABASE],
+          useFactory: (prisma: PrismaService) => new JobSearchRepository(prisma),
+        },
+        {
+          provide: BulkRepository,
+          inject: [SEARCH_DATABASE],
+          useFactory: (prisma: PrismaService) => new BulkRepository(prisma),
         },
         // ZooKeeper is not among them: without it the store still takes jobs and answers for them.
         readinessChecks(

@@ -3,15 +3,17 @@ import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { ExecutorRepository } from '#common/database/executor.repository.js';
 import { FeedRepository, type ClaimedJob } from '#common/database/feed.repository.js';
-import { JobRepository } from '#common/database/job.repository.js';
+import { JobRepository, type ListedJob } from '#common/database/job.repository.js';
 import { HINT_CHANNEL } from '#common/database/hint-channel.js';
+import { JobSearchRepository } from '#common/database/job-search.repository.js';
 import { LeaderEpochs, type Fence } from '#common/database/leader-epochs.js';
 import { LimitedFeedRepository } from '#common/database/limited-feed.repository.js';
 import { Notifier } from '#common/database/notifications.js';
 import { LOOKUPS_ONLY, PrismaService } from '#common/database/prisma.service.js';
 import { QueueRepository } from '#common/database/queue.repository.js';
 import { RunRepository } from '#common/database/run.repository.js';
-import type { Job, NewJob } from '#common/domain/job.js';
+import type { Job, JobState, NewJob } from '#common/domain/job.js';
+import type { QueryTerm } from '#common/domain/job-query.js';
 import { createLogger } from '#common/logging/logger.js';
 import { createTestDatabase } from '../../support/database.js';
 import { uniqueName } from '../../support/environment.js';
@@ -26,8 +28,18 @@ export const quiet = createLogger({
 /** Three seconds is what the executors add to a timeout in these tests. */
 export const GRACE_MS = 3000;
 
+interface ListFilter {
+  readonly states?: readonly JobState[];
+  readonly type?: string;
+  readonly queue?: string;
+  readonly tags?: readonly string[];
+  /** Only older ones than this one. */
+  readonly before?: string | undefined;
+}
+
 export class TestStore {
   readonly jobs: JobRepository;
+  readonly search: JobSearchRepository;
   readonly feed: FeedRepository;
   readonly limitedFeed: LimitedFeedRepository;
   readonly queues: QueueRepository;
@@ -42,6 +54,7 @@ export class TestStore {
   ) {
     this.epochs = new LeaderEpochs(prisma);
     this.jobs = new JobRepository(prisma, new Notifier(prisma));
+    this.search = new JobSearchRepository(prisma);
     this.feed = new FeedRepository(prisma, this.epochs);
     this.limitedFeed = new LimitedFeedRepository(prisma, this.epochs);
     const notifier = new Notifier(prisma);
@@ -92,6 +105,16 @@ export class TestStore {
 
   submit(changes: Partial<NewJob> = {}): Promise<Job> {
     return this.jobs.insert(newJob(changes));
+  }
+
+  /** The newest jobs that fit, however long it takes to find them. */
+  async list({ before, ...filter }: ListFilter, limit: number): Promise<ListedJob[]> {
+    const { states, type, queue, tags = [] } = filter;
+    const terms: QueryTerm[] = tags.map((value) => ({ field: 'tag', value }));
+    if (states !== undefined) terms.push({ field: 'state', states });
+    if (type !== undefined) terms.push({ field: 'type', value: type });
+    if (queue !== undefined) terms.push({ field: 'queue', value: queue });
+    return (await this.search.page({ terms, queuePatterns: null }, before, limit, Infinity)).jobs;
   }
 
   async job(id: string): Promise<Job> {

@@ -9,7 +9,8 @@ import type { CommandContext } from '../context.js';
 import { outputOption, printRecords, type OutputFormat } from '../output.js';
 import { jobsTable } from '../tables.js';
 
-interface ListFlags extends JobFilter {
+interface ListFlags extends Omit<JobFilter, 'q'> {
+  readonly query?: string;
   readonly limit: number;
   readonly all?: true;
   readonly output: OutputFormat;
@@ -25,19 +26,26 @@ export function addListCommand(program: Command, context: CommandContext): void 
   program
     .command('list')
     .summary('list jobs')
-    .description('Lists jobs. With --all and -o jsonl, jobs are printed as their pages arrive.')
+    .description(
+      'Lists jobs, the newest first. With --all and -o jsonl, jobs are printed as their pages arrive.\n\n' +
+        `Example: triumvir list -q 'type:command state:dead payload.customer:42 "disk full"'`,
+    )
     .addOption(new Option('--state <state>', 'only jobs in this state').choices(JOB_STATES))
     .option('--type <type>', 'only jobs of this type')
     .option('--queue <queue>', 'only jobs of this queue')
     .option('--tag <tags>', 'only jobs with this tag, or with all of several with commas between')
+    .option(
+      '-q, --query <query>',
+      'only jobs that fit: words, and fields such as name: tag: payload.customer:',
+    )
     .addOption(
       new Option('--limit <number>', 'at most this many').argParser(checkedBy(limit)).default(DEFAULT_LIMIT),
     )
     .addOption(new Option('--all', 'every job').conflicts('limit'))
     .addOption(outputOption())
-    .action(async ({ state, type, queue, tag, limit, all, output }: ListFlags) => {
+    .action(async ({ state, type, queue, tag, query, limit, all, output }: ListFlags) => {
       const most = all === true ? Number.POSITIVE_INFINITY : limit;
-      const pages = pagesOf(context.api(), { state, type, queue, tag }, most);
+      const pages = pagesOf(context.api(), { state, type, queue, tag, q: query }, most);
       if (output === 'jsonl') await printAsTheyCome(context, pages);
       else await printAtOnce(context, pages, output);
     });

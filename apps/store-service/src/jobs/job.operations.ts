@@ -2,7 +2,7 @@
 import type { Json } from '#common/domain/job.js';
 import type { OperationOptions } from '../http/operation.js';
 import { idempotencyKeySchema, outputIdSchema } from './job.schemas.js';
-import { jobPageSchema, jobSchema, jobWithAttemptsSchema, outputSchema } from './job.views.js';
+import { foundJobsSchema, jobSchema, jobWithAttemptsSchema, outputSchema } from './job.views.js';
 
 /** A job of the examples, as it is just after its submission. */
 export const EXAMPLE_JOB = {
@@ -82,16 +82,19 @@ export const submitJob = {
 export const listJobs = {
   id: 'listJobs',
   tag: 'Jobs',
-  summary: 'List jobs',
-  description: 'Newest first. Payloads and results that are large are left out, and named in `omitted`.',
-  example: { query: { state: ['queued', 'running'], limit: 20 } },
+  summary: 'List and search jobs',
+  description:
+    'Newest first. Payloads and results that are large are left out, and named in `omitted`. However many jobs there are, an answer takes some tens of milliseconds: what is too rare to be found in that time is looked for among so many of the newest jobs, `searchedBackTo` says how far back, and `nextCursor` goes on from there.',
+  example: { query: { state: ['queued', 'running'], q: 'type:command "nightly report"', limit: 20 } },
   answers: {
     200: {
       description: 'A page of jobs.',
-      schema: jobPageSchema,
-      example: { jobs: [{ ...DONE, omitted: [] }], nextCursor: null },
+      schema: foundJobsSchema,
+      example: { jobs: [{ ...DONE, omitted: [] }], nextCursor: null, searchedBackTo: null },
+      headers: { Link: 'The next page, `rel="next"`, when there is one.' },
     },
   },
+  problems: { 'validation-failed': 'The query (`q`) is wrong; the answer says where, and what is allowed.' },
 } as const satisfies OperationOptions;
 
 export const getJob = {

@@ -13,6 +13,7 @@ import {
   TIMEOUT_MS,
   type Json,
 } from '#common/domain/job.js';
+import { MAX_QUERY_LENGTH, MAX_QUERY_TERMS, QUERY_FIELDS } from '#common/domain/job-query.js';
 import { MAX_RETRY_DELAY_MS } from '#common/domain/retry-policy.js';
 import { cursor, flagInQuery, moment, numberInQuery, pageLimit, storableText } from '../http/fields.js';
 import { shownAs } from '../http/shown-as.js';
@@ -106,7 +107,7 @@ export const retrySchema = z
   });
 
 /** Commas stand between tags where several are one text. */
-const tag = storableText(MAX_TAG_LENGTH).refine((text) => !text.includes(','), 'must not contain commas');
+export const tag = storableText(MAX_TAG_LENGTH).refine((text) => !text.includes(','), 'must not contain commas');
 
 /** What every job can be given, however it comes to be. */
 export const jobSettings = {
@@ -239,6 +240,13 @@ export const jobStatesInQuery = shownAs(
   .optional()
   .describe('Only jobs in this state, or in one of several with commas between.');
 
+/** Looked at by the parser of queries, which says where it is wrong. */
+export const jobQuery = z
+  .string()
+  .describe(
+    `Only jobs that fit all of these, with blanks between: words that stand in the name, type, queue, unique key, tags, payload or error; and fields: ${QUERY_FIELDS.map((field) => `\`${field}:\``).join(', ')}. \`state:\` may name several with commas between, \`name:\` a part. Values with blanks go in double quotes. At most ${MAX_QUERY_LENGTH} characters and ${MAX_QUERY_TERMS} terms.`,
+  );
+
 export const listJobsSchema = z.strictObject({
   state: jobStatesInQuery,
   type: jobType.optional().describe('Only jobs of this type.'),
@@ -252,6 +260,7 @@ export const listJobsSchema = z.strictObject({
   )
     .optional()
     .describe('Only jobs with this tag, or with all of several with commas between.'),
+  q: jobQuery.optional(),
   limit: pageLimit,
   cursor,
 });

@@ -2,12 +2,8 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { newId } from '#common/runtime/new-id.js';
-import {
-  isDueSoon,
-  JobRepository,
-  type EarlierAttempt,
-  type ListedJob,
-} from '#common/database/job.repository.js';
+import { isDueSoon, JobRepository, type EarlierAttempt } from '#common/database/job.repository.js';
+import { JobSearchRepository, type FoundJobs } from '#common/database/job-search.repository.js';
 import {
   KeyedSubmissionRepository,
   type IdempotencyKey,
@@ -22,6 +18,7 @@ import { TIMEOUT_MS, type Job, type NewJob, type OutputPiece } from '#common/dom
 import type { Caller } from '../access/caller.js';
 import { Problem } from '../http/problem.js';
 import { invalid } from '../http/validation.js';
+import { filterOf } from './job-filter.js';
 import type { CreateJob, ListJobs } from './job.schemas.js';
 import { JobTypes } from './job-types.js';
 
@@ -42,6 +39,7 @@ export interface JobWithHistory {
 export class JobService {
   constructor(
     private readonly jobs: JobRepository,
+    private readonly search: JobSearchRepository,
     private readonly keyed: KeyedSubmissionRepository,
     private readonly queues: QueueRepository,
     private readonly types: JobTypes,
@@ -159,16 +157,9 @@ export class JobService {
     return this.jobs.total();
   }
 
-  /** One page, newest first, and the id to go on from when there is more. */
-  async list(
-    { state, type, queue, tag, limit, cursor }: ListJobs,
-    { queuePatterns }: Caller,
-  ): Promise<{ jobs: ListedJob[]; nextId: string | undefined }> {
-    const filter = { states: state, type, queue, tags: tag, queuePatterns, before: cursor };
-    // One more than asked for tells whether there is a next page.
-    const jobs = await this.jobs.list(filter, limit + 1);
-    const page = jobs.slice(0, limit);
-    return { jobs: page, nextId: jobs.length > limit ? page.at(-1)?.id : undefined };
+  /** One page, newest first, and where to go on. @throws Problem when the query is wrong */
+  list({ limit, cursor, ...words }: ListJobs, { queuePatterns }: Caller): Promise<FoundJobs> {
+    return this.search.page({ ...filterOf(words), queuePatterns }, cursor, limit);
   }
 
   /**

@@ -163,6 +163,17 @@ export const jobPageSchema = z
   .object({ jobs: z.array(listedJobSchema), nextCursor })
   .meta({ id: 'JobPage', description: 'Jobs, newest first.' });
 
+export const foundJobsSchema = jobPageSchema
+  .extend({
+    searchedBackTo: time
+      .nullable()
+      .describe(
+        'Set when the search was ended by its time: jobs created before then have not been looked at yet, and `nextCursor` goes on there. The page may have few jobs then, or none. Null when it has all that it should.',
+      ),
+  })
+  .meta({ id: 'FoundJobs', description: 'A page of jobs that were looked for, newest first.' });
+export type FoundJobsView = View<typeof foundJobsSchema>;
+
 export const outputSchema = z
   .object({
     jobId: z.uuid(),

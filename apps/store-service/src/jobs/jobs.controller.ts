@@ -1,11 +1,13 @@
 /** /api/v1/jobs: submit, look up, list, cancel. */
-import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Requires } from '#common/access/requires.js';
+import { timeOfId } from '#common/domain/id-time.js';
 import type { Parent } from '#common/domain/workflow.js';
 import { CalledBy } from '../access/called-by.js';
 import { Caller } from '../access/caller.js';
 import { encodeCursor } from '../http/fields.js';
+import { nextLink } from '../http/next-link.js';
 import { Operation } from '../http/operation.js';
 import { checked, ValidationPipe } from '../http/validation.js';
 import { cancelJob, getJob, listJobs, submitJob } from './job.operations.js';
@@ -19,7 +21,7 @@ import {
   type ListJobs,
 } from './job.schemas.js';
 import { JobService } from './job.service.js';
-import type { AttemptView, JobView, ListedJobView, ProgressView } from './job.views.js';
+import type { AttemptView, FoundJobsView, JobView, ProgressView } from './job.views.js';
 
 interface JobWithHistoryView extends JobView {
   readonly progress: ProgressView | null;
@@ -60,11 +62,16 @@ export class JobsController {
   async list(
     @Query({ schema: listJobsSchema, pipes: [inUrl] }) query: ListJobs,
     @CalledBy() caller: Caller,
-  ): Promise<{ jobs: ListedJobView[]; nextCursor: string | null }> {
-    const { jobs, nextId } = await this.jobs.list(query, caller);
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<FoundJobsView> {
+    const { jobs, nextBefore, complete } = await this.jobs.list(query, caller);
+    const nextCursor = nextBefore === undefined ? null : encodeCursor(nextBefore);
+    if (nextCursor !== null) void reply.header('link', nextLink(request.url, nextCursor));
     return {
       jobs: jobs.map(presentListedJob),
-      nextCursor: nextId === undefined ? null : encodeCursor(nextId),
+      nextCursor,
+      searchedBackTo: complete || nextBefore === undefined ? null : timeOfId(nextBefore).toISOString(),
     };
   }
 

@@ -1,6 +1,7 @@
 /** The chapters of the API, in the order of its document. */
 export const TAGS = {
   Jobs: 'Submit work, see what became of it, end it early.',
+  'Bulk operations': 'One thing done to all jobs that fit a filter, in the background, with progress.',
   Workflows: 'Jobs that are submitted together, of which some wait for others.',
   Events: 'Hear of what happens to jobs, as it happens.',
   Schedules: 'Jobs that recur, by cron or at intervals.',

@@ -93,21 +93,35 @@ const REDRIVE_ONE = `/* redrive_one */ ${REDRIVE(
   '$2',
 )}`;
 
+/** Those of some jobs that are dead or held. In: ids, further attempts. Rows: id of each; not of those whose unique key is taken. */
+export const REDRIVE_JOBS = `/* redrive_jobs */ ${REDRIVE(
+  `id = ANY ($1::uuid[]) AND (state = 'dead' OR (state = 'blocked' AND error IS NOT NULL))`,
+  '$2',
+)}`;
+
 /** A batch, from the id $7 on, oldest first. */
 const REDRIVE_MATCHING = `/* redrive_matching */ ${REDRIVE(
   `id IN (SELECT id FROM jobs WHERE ${MATCHING} AND id > $7::uuid ORDER BY id LIMIT $8)`,
   '$9',
 )}`;
 
-const PURGE_MATCHING = `/* purge_matching */
+/** Deletes jobs for good, and what belongs to them. */
+const PURGE = (which: string) => `
 WITH gone AS (
-  DELETE FROM jobs WHERE id IN (
-    SELECT id FROM jobs WHERE ${MATCHING} AND ${mayBeDeleted('jobs')} ORDER BY id LIMIT $7 FOR UPDATE SKIP LOCKED)
+  DELETE FROM jobs WHERE ${which}
   RETURNING ${EVENT_COLUMNS}
 ),
 ${recordEvents('gone', { change: `'deleted'` })},
 ${DELETE_BELONGINGS}
 SELECT id FROM gone`;
+
+const PURGE_MATCHING = `/* purge_matching */ ${PURGE(`id IN (
+    SELECT id FROM jobs WHERE ${MATCHING} AND ${mayBeDeleted('jobs')} ORDER BY id LIMIT $7 FOR UPDATE SKIP LOCKED)`)}`;
+
+/** Those of some jobs that have ended and that no workflow needs. In: ids. Rows: id of each. */
+export const PURGE_JOBS = `/* purge_jobs */ ${PURGE(
+  `id = ANY ($1::uuid[]) AND finished_at IS NOT NULL AND ${mayBeDeleted('jobs')}`,
+)}`;
 
 /** The last id of the batch that REDRIVE_MATCHING looks at, so that jobs it must leave alone do not hold it up. */
 const END_OF_BATCH = `/* end_of_batch */

@@ -356,22 +356,47 @@ WHERE j.in_flight_since IS NOT NULL AND j.state = 'running' AND (NOT ${HOLDER_LI
 LIMIT $1`;
 
 /**
- * Cancel: ends a job that is not running at once, and asks for the end of one that is; its executor then confirms.
- * Guard: not in an end state. Rows: the job, or none.
+ * Cancel: ends jobs that are not running at once, and asks for the end of those that are; their executors then confirm.
+ * Guard: not in an end state. `cancelled` has them. A child that is cancelled with its parent is not told of it: the step that
+ * tells comes after all of them, and finds it changed.
  */
-export const CANCEL_JOB = `/* cancel_job */
+const cancelling = (which: string) => `
 WITH cancelled AS (
   UPDATE jobs SET
     state = CASE WHEN state = 'running' THEN 'running' ELSE 'cancelled' END,
     finished_at = CASE WHEN state = 'running' THEN NULL ELSE now() END,
     ${settledIf(`state <> 'running'`)},
     cancel_requested_at = coalesce(cancel_requested_at, now())
-  WHERE id = $1::uuid AND state IN ('blocked', 'scheduled', 'queued', 'running')
+  WHERE ${which} AND state IN ('blocked', 'scheduled', 'queued', 'running')
   RETURNING *
 ),
 ${recordEvents('cancelled', CANCELLATION)},
-${tellChildren(`SELECT id, state FROM cancelled WHERE workflow_id IS NOT NULL AND state = 'cancelled'`)}
+${tellChildren(`SELECT id, state FROM cancelled WHERE workflow_id IS NOT NULL AND state = 'cancelled'`)}`;
+
+/** Rows: the job, or none. */
+export const CANCEL_JOB = `/* cancel_job */${cancelling('id = $1::uuid')}
 SELECT ${JOB_COLUMNS} FROM cancelled`;
+
+/** Many at once, which the caller has locked. Rows: what others must hear of each. */
+export const CANCEL_JOBS = `/* cancel_jobs */${cancelling('id = ANY ($1::uuid[])')}
+SELECT id, state, queued_at IS NOT NULL AS "handedOver", workflow_id IS NOT NULL AS "inWorkflow" FROM cancelled`;
+
+/**
+ * Another priority for jobs that the caller has locked. One that was handed over goes back, so that the next claim takes it in
+ * its new place; the delivery that BullMQ holds is outdated then and starts nothing. For one that runs it counts from its
+ * next attempt on. In: ids, priority. Guard: not ended, another priority. Rows: id of each.
+ */
+export const REPRIORITISE_JOBS = `/* reprioritise_jobs */
+WITH changed AS (
+  UPDATE jobs SET priority = $2::smallint,
+    state = CASE WHEN jobs.state = 'queued' THEN 'scheduled' ELSE jobs.state END,
+    queued_at = CASE WHEN jobs.state = 'queued' THEN NULL ELSE queued_at END
+  FROM (SELECT id, state FROM jobs WHERE id = ANY ($1::uuid[])) AS earlier
+  WHERE jobs.id = earlier.id AND finished_at IS NULL AND priority <> $2::smallint
+  RETURNING ${EVENT_COLUMNS}, earlier.state AS state_before
+),
+${recordEvents('changed', { only: `state <> state_before` })}
+SELECT id FROM changed`;
 
 /**
  * What an executor should know of: its attempts that somebody wants ended, and those that began a while ago. The safety
@@ -407,27 +432,6 @@ function isSmall(column: string): string {
 function ifSmall(column: string): string {
   return `CASE WHEN ${isSmall(column)} THEN ${column} END AS ${column}`;
 }
-
-const MATCHES_FILTER = `($1::uuid IS NULL OR id < $1::uuid)
-  AND ($2::text[] IS NULL OR state = ANY ($2::text[]))
-  AND ($3::text IS NULL OR type = $3)
-  AND ($4::text IS NULL OR queue = $4)
-  AND ($6::text[] IS NULL OR queue LIKE ANY ($6::text[]))`;
-
-/** Lists newest first, from before a given id. Every filter may be null. Index: the primary key. */
-export const LIST_JOBS = `/* list_jobs */
-SELECT ${LISTED_JOB_COLUMNS} FROM jobs
-WHERE ${MATCHES_FILTER}
-ORDER BY id DESC LIMIT $5`;
-
-/**
- * The same for jobs that have all of some tags ($7). Index: jobs_tags_idx for rare tags, the primary key for frequent ones;
- * to know which, Postgres must see the tags, so it has no name to be prepared under.
- */
-export const LIST_TAGGED_JOBS = `/* list_tagged_jobs, planned each time */
-SELECT ${LISTED_JOB_COLUMNS} FROM jobs
-WHERE ${MATCHES_FILTER} AND tags @> $7::text[]
-ORDER BY id DESC LIMIT $5`;
 
 /** Up to here all jobs are counted one by one. */
 export const COUNTED_JOBS = 100_000;

@@ -1,13 +1,6 @@
-/** Jobs as the store sees them: submit, look up, list, cancel. */
+/** Jobs as the store sees them: submit, look up, cancel. */
 import { Injectable } from '@nestjs/common';
-import {
-  isEndState,
-  type Job,
-  type JobError,
-  type JobState,
-  type NewJob,
-  type OutputPiece,
-} from '#common/domain/job.js';
+import { isEndState, type Job, type JobError, type NewJob, type OutputPiece } from '#common/domain/job.js';
 import type { CountedOutcome } from '#common/domain/outcome.js';
 import { Batcher } from '#common/runtime/batcher.js';
 import { arrayLiteral } from './array-literal.js';
@@ -19,8 +12,6 @@ import {
   GET_JOBS,
   INSERT_JOBS,
   INSERT_JOBS_WITH_HINT,
-  LIST_JOBS,
-  LIST_TAGGED_JOBS,
 } from './job-statements.js';
 import { Notifier } from './notifications.js';
 import { PrismaService } from './prisma.service.js';
@@ -37,18 +28,6 @@ const LEADER_LOOKS_MS = 1500;
 /** Whether the leader should hear of a new job. */
 export function isDueSoon({ runAt, createdAt }: NewJobTimes): boolean {
   return runAt.getTime() - createdAt.getTime() < LEADER_LOOKS_MS;
-}
-
-export interface JobFilter {
-  readonly states?: readonly JobState[] | undefined;
-  readonly type?: string | undefined;
-  readonly queue?: string | undefined;
-  /** Only jobs that have all of these; none asks for nothing. */
-  readonly tags?: readonly string[] | undefined;
-  /** Operands of LIKE, one of which the queue must fit; null is no limit. */
-  readonly queuePatterns: readonly string[] | null;
-  /** Only jobs created before this one. */
-  readonly before?: string | undefined;
 }
 
 /** A job in a list: a large payload or result is null there, and named. */
@@ -188,23 +167,6 @@ export class JobRepository {
   /** Those of the jobs that there are, in no particular order. */
   getMany(ids: readonly string[]): Promise<Job[]> {
     return this.prisma.query<Job>(GET_JOBS, ids);
-  }
-
-  /** Newest first, at most `limit`. */
-  list(filter: JobFilter, limit: number): Promise<ListedJob[]> {
-    const { before = null, states = null, type = null, queue = null, queuePatterns, tags = [] } = filter;
-    return tags.length === 0
-      ? this.prisma.query<ListedJob>(LIST_JOBS, before, states, type, queue, limit, queuePatterns)
-      : this.prisma.query<ListedJob>(
-          LIST_TAGGED_JOBS,
-          before,
-          states,
-          type,
-          queue,
-          limit,
-          queuePatterns,
-          tags,
-        );
   }
 
   async total(): Promise<number> {

@@ -25,14 +25,26 @@ const NAMED_STATEMENT = /^\/\* (\w+) \*\//;
 export const LOOKUPS_ONLY =
   '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_bitmapscan=off -c jit=off -c plan_cache_mode=force_generic_plan';
 
+/** Runs one statement and returns its rows. */
+export type Query = <Row>(statement: string, ...parameters: unknown[]) => Promise<Row[]>;
+
+/** Arrays go as text. */
+function passed(value: unknown): unknown {
+  return Array.isArray(value) ? arrayLiteral(value as ArrayItem[]) : value;
+}
+
 @Injectable()
 export class PrismaService extends PrismaClient implements OnApplicationShutdown {
-  /** @param sessionOptions settings of each connection, as Postgres takes them on its command line */
+  /**
+   * @param sessionOptions settings of each connection, as Postgres takes them on its command line
+   * @param statementTimeoutMs after which Postgres ends a statement, in milliseconds
+   */
   constructor(
     environment: DatabaseEnvironment,
     applicationName: string,
     log: Logger,
     sessionOptions?: string,
+    statementTimeoutMs = STATEMENT_TIMEOUT_MS,
   ) {
     const adapter = new PrismaPg(
       {
@@ -40,9 +52,9 @@ export class PrismaService extends PrismaClient implements OnApplicationShutdown
         max: environment.PG_MAX_CONNS,
         application_name: applicationName,
         connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-        statement_timeout: STATEMENT_TIMEOUT_MS,
+        statement_timeout: statementTimeoutMs,
         // A server that vanished without closing the connection must not hold a caller for ever.
-        query_timeout: STATEMENT_TIMEOUT_MS + 5000,
+        query_timeout: statementTimeoutMs + 5000,
         idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
         keepAlive: true,
         ...(sessionOptions === undefined ? {} : { options: sessionOptions }),
@@ -62,9 +74,7 @@ export class PrismaService extends PrismaClient implements OnApplicationShutdown
    * @throws what Prisma throws for every other error
    */
   async query<Row>(statement: string, ...parameters: unknown[]): Promise<Row[]> {
-    const values = parameters.map((value) =>
-      Array.isArray(value) ? arrayLiteral(value as ArrayItem[]) : value,
-    );
+    const values = parameters.map(passed);
     for (let tries = 1; ; tries += 1) {
       try {
         return await this.$queryRawUnsafe<Row[]>(statement, ...values);
@@ -73,6 +83,25 @@ export class PrismaService extends PrismaClient implements OnApplicationShutdown
         if (isDeadlock(error) && tries < MAX_DEADLOCKS) continue;
         throw isUnavailable(error) ? new DatabaseUnavailableError(error) : error;
       }
+    }
+  }
+
+  /**
+   * Runs statements that take effect together or not at all. A deadlock undoes all of them.
+   * @param work is given what runs one of them
+   * @throws DatabaseUnavailableError, or what `work` throws
+   */
+  async inTransaction<Result>(work: (query: Query) => Promise<Result>): Promise<Result> {
+    try {
+      return await this.$transaction(
+        (transaction) =>
+          work((statement, ...parameters) =>
+            transaction.$queryRawUnsafe(statement, ...parameters.map(passed)),
+          ),
+        { maxWait: CONNECT_TIMEOUT_MS, timeout: STATEMENT_TIMEOUT_MS },
+      );
+    } catch (error) {
+      throw isUnavailable(error) ? new DatabaseUnavailableError(error) : error;
     }
   }
 
