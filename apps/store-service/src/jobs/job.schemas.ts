@@ -107,7 +107,10 @@ export const retrySchema = z
   });
 
 /** Commas stand between tags where several are one text. */
-export const tag = storableText(MAX_TAG_LENGTH).refine((text) => !text.includes(','), 'must not contain commas');
+export const tag = storableText(MAX_TAG_LENGTH).refine(
+  (text) => !text.includes(','),
+  'must not contain commas',
+);
 
 /** What every job can be given, however it comes to be. */
 export const jobSettings = {
