@@ -5,7 +5,7 @@ import { mapConcurrently } from '../concurrency.js';
 import { REQUESTS_AT_ONCE, type CommandContext } from '../context.js';
 import { exitCodeOf } from '../exit-codes.js';
 import { outputOption, printRecords, type OutputFormat } from '../output.js';
-import { RefusedError } from '../store-errors.js';
+import { ProblemError } from '#client/errors.js';
 import { idsTable } from '../tables.js';
 
 export function addCancelCommand(program: Command, context: CommandContext): void {
@@ -24,7 +24,7 @@ export function addCancelCommand(program: Command, context: CommandContext): voi
         try {
           cancelled.push(await api.cancelJob(id));
         } catch (error) {
-          if (!(error instanceof RefusedError)) throw error;
+          if (!(error instanceof ProblemError)) throw error;
           terminal.stderr.write(`error: ${id}: ${error.message}\n`);
           context.exitWith(exitCodeOf(error));
         }

@@ -8,7 +8,7 @@ import { REQUESTS_AT_ONCE, type CommandContext } from '../context.js';
 import { mapConcurrently } from '../concurrency.js';
 import { ExitCode, exitCodeOf, UsageError } from '../exit-codes.js';
 import { outputOption, printRecords, type OutputFormat } from '../output.js';
-import { RefusedError } from '../store-errors.js';
+import { ProblemError } from '#client/errors.js';
 import { idsTable, jobsTable } from '../tables.js';
 
 interface BulkFlags extends DeadLetterFilter {
@@ -90,7 +90,7 @@ async function redriveNamed(
     try {
       redriven.push(await api.redriveJob(id, attempts));
     } catch (error) {
-      if (!(error instanceof RefusedError)) throw error;
+      if (!(error instanceof ProblemError)) throw error;
       context.terminal.stderr.write(`error: ${id}: ${error.message}\n`);
       context.exitWith(exitCodeOf(error));
     }

@@ -20,7 +20,7 @@ import {
 } from '../new-job.js';
 import { outputOption, printRecord, printRecords, type OutputFormat } from '../output.js';
 import { readText } from '../read-text.js';
-import { RefusedError } from '../store-errors.js';
+import { ProblemError } from '#client/errors.js';
 import { idsTable } from '../tables.js';
 import { waitForJobs } from '../wait-for-jobs.js';
 
@@ -135,7 +135,7 @@ async function submitFile(
   try {
     await mapConcurrently(newJobs, REQUESTS_AT_ONCE, async (newJob, index) => {
       accepted[index] = await api.submitJob(newJob).catch((error: unknown) => {
-        if (error instanceof RefusedError) {
+        if (error instanceof ProblemError) {
           context.terminal.stderr.write(`${path}: ${titleOf(newJob, index)} was refused\n`);
         }
         throw error;
