@@ -21,7 +21,15 @@ export async function runProgram(program: Program): Promise<void> {
   // Not process.exit(): it would drop what a pipe has not taken yet.
   process.exitCode = await program(
     process.argv.slice(2),
-    { stdout: process.stdout, stderr: process.stderr, env: process.env },
+    {
+      // Looked at by those alone who read keys.
+      get stdin() {
+        return process.stdin;
+      },
+      stdout: process.stdout,
+      stderr: process.stderr,
+      env: process.env,
+    },
     interruption.signal,
   );
 }
