@@ -34,12 +34,12 @@ describe('the client', () => {
   test('submits one job however often it is sent under a key', async () => {
     const ids = [];
     for (let i = 0; i < 3; i += 1)
-      ids.push((await client.submitJob({ type: 'print', payload: { message: 'x' } }, 'key-1')).id);
+      ids.push((await client.submitJob({ type: 'print', payload: { text: 'x' } }, 'key-1')).id);
     expect(new Set(ids).size).toBe(1);
   });
 
   test('hears what happens to a job from its submission to its end', async () => {
-    const job = await client.submitJob({ type: 'print', payload: { message: 'x' }, delay: 500 });
+    const job = await client.submitJob({ type: 'print', payload: { text: 'x' }, delay: 500 });
     const heard: string[] = [];
     for await (const { event, data } of client.events(job.id)) {
       if (event === 'job') heard.push(data.state);
@@ -53,7 +53,7 @@ describe('the client', () => {
       body: {
         jobs: Array.from({ length: 23 }, () => ({
           type: 'print',
-          payload: { message: 'x' },
+          payload: { text: 'x' },
           queue: 'paged',
         })),
       },

@@ -25,7 +25,8 @@ import { version } from '#common/config/version.js';
 import { DEFAULT_STORE_URL, storeAddressOf, type GlobalFlags } from './store-address.js';
 import { widthOf, type Terminal } from './terminal.js';
 
-const COMMANDS = [
+/** In the order in which --help lists them. */
+export const COMMANDS = [
   ...JOB_COMMANDS,
   addJobCommand,
   addDlqCommand,

@@ -10,11 +10,14 @@ export async function runProgram(program: Program): Promise<void> {
   // Each request under way listens to it, and there may be many.
   setMaxListeners(0, interruption.signal);
 
-  process.on('SIGINT', () => {
-    // The first one ends the command in order; someone who presses again does not want to wait for that.
-    if (interruption.signal.aborted) process.exit(ExitCode.interrupted);
-    interruption.abort(new InterruptedError());
-  });
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      // The first one ends the command in order, and with the terminal as it was; someone who presses again does not want
+      // to wait for that.
+      if (interruption.signal.aborted) process.exit(ExitCode.interrupted);
+      interruption.abort(new InterruptedError());
+    });
+  }
   process.stdout.on('error', endQuietlyWhenNobodyReads);
   process.stderr.on('error', endQuietlyWhenNobodyReads);
 

@@ -3,7 +3,7 @@
  * stands what a client needs and the document does not have: time-outs, repetition, pages, live events, waiting.
  *
  *     const client = new TriumvirClient({ baseUrl: 'http://localhost:3000' });
- *     const job = await client.submitJob({ type: 'print', payload: { message: 'hello' } });
+ *     const job = await client.submitJob({ type: 'print', payload: { text: 'hello' } });
  *     const { state } = await client.waitFor(job.id);
  */
 import { randomUUID } from 'node:crypto';

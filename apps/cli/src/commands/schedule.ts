@@ -13,6 +13,7 @@ import { outputOption, printRecord, printRecords, tableStyleOf, type OutputForma
 import { readText } from '../read-text.js';
 import { changesText, occurrencesTable, previewTable, schedulesTable } from '../schedule-tables.js';
 import { parseSchedulesFile } from '../schedules-file.js';
+import { waitForJobs } from '../wait-for-jobs.js';
 import { ProblemError } from '#client/errors.js';
 
 interface OutputFlag {
@@ -85,10 +86,13 @@ export function addScheduleCommand(program: Command, context: CommandContext): v
     .command('run')
     .summary('make a job of a schedule now, and print its id')
     .argument('<name>', 'name of a schedule')
+    .option('--wait', 'wait for the end of the job')
     .addOption(outputOption())
-    .action(async (name: string, { output }: OutputFlag) => {
-      const run = await context.api().runSchedule(name);
-      printRecord(context.terminal, output, run, () => `${run.jobId}\n`);
+    .action(async (name: string, { wait, output }: OutputFlag & { wait?: true }) => {
+      const api = context.api();
+      const run = await api.runSchedule(name);
+      if (wait !== true) printRecord(context.terminal, output, run, () => `${run.jobId}\n`);
+      else context.exitWith(await waitForJobs(context, [await api.getJob(run.jobId)], { format: output }));
     });
 
   schedule
