@@ -126,7 +126,7 @@ export class TriumvirClient {
 
   /** What is a `never` here has the type that Call gives it. */
   async #call(method: Method, path: string, init: unknown): Promise<never> {
-    return (await this.#send(method, path, (init ?? {}) as PlainInit)).data as never;
+    return (await this.#send(method, path, init ?? {})).data as never;
   }
 
   async #send(method: Method, path: string, init: PlainInit): Promise<{ data: unknown; headers: Headers }> {

@@ -51,7 +51,7 @@ export function addDlqCommand(program: Command, context: CommandContext): void {
     .option('--wait', 'wait for the end of those that are named')
     .addOption(outputOption())
     .action(async (ids: string[], flags: RedriveFlags) => {
-      const { attempts, wait, output, ...bulk } = flags;
+      const { attempts, wait, output: _output, ...bulk } = flags;
       if (wait === true && ids.length === 0) throw new UsageError('--wait needs the ids of jobs');
       if (ids.length > 0) await redriveNamed(context, ids, flags);
       else printResult(context, await context.api().redrive({ ...meant(bulk), attempts }), flags);
