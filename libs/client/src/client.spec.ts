@@ -134,7 +134,7 @@ describe('repetition', () => {
       (client: TriumvirClient) =>
         client.put('/api/v1/queues/{name}', {
           params: { ...name.params, header: { 'If-Match': '"1"' } },
-          body: { concurrency: null, concurrencyPerKey: 1, rateLimit: null, drain: 'all' },
+          body: { concurrency: null, concurrencyPerKey: 1, rateLimit: null, drain: 'shared' },
         }),
     ]) {
       const { client, asked } = await serve(UNAVAILABLE, json(200, {}));
