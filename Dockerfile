@@ -7,7 +7,7 @@ WORKDIR /app
 # Dependencies first: this layer stays as long as the lock file does. No package here needs its install script.
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json prisma.config.ts ./
+COPY tsconfig.json tsconfig.build.json prisma.config.ts openapi.json ./
 COPY prisma prisma
 COPY tools tools
 COPY libs libs

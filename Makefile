@@ -21,7 +21,7 @@ PACKAGES := node_modules/.package-lock.json
 BUILT := dist/.built
 DEV := node --enable-source-maps dist/tools/dev.js
 SOURCES := $(shell find apps libs tools bench test/chaos test/support -name generated -prune -o -type f -name '*.ts' ! -name '*.spec.ts' -print 2>/dev/null) \
-	tsconfig.json tsconfig.build.json tools/prisma-generate.mjs tools/prune-dist.mjs package.json prisma/schema.prisma
+	tsconfig.json tsconfig.build.json tools/prisma-generate.mjs tools/client-types.mjs tools/prune-dist.mjs package.json openapi.json prisma/schema.prisma
 
 ##@ Run
 
@@ -98,8 +98,8 @@ build: $(BUILT) ## Install the packages, generate the Prisma client and compile,
 .PHONY: clean
 clean: ## Stop, then delete what was built and all data of `make start` and the tests
 	@if [ -f dist/tools/dev.js ]; then $(DEV) stop && $(DEV) test-servers-stop; fi
-	@rm -rf dist libs/common/src/database/generated .triumvir
-	@echo "Deleted dist, the Prisma client and .triumvir; node_modules and .env stay."
+	@rm -rf dist libs/common/src/database/generated libs/client/src/generated .triumvir
+	@echo "Deleted dist, what was generated and .triumvir; node_modules and .env stay."
 
 .PHONY: help
 help: ## List all targets
@@ -119,6 +119,7 @@ dist/tools/dev.js:
 
 $(BUILT): $(PACKAGES) $(SOURCES)
 	@node tools/prisma-generate.mjs
+	@node tools/client-types.mjs
 	@echo "Build       compiling with tsc" >&2
 	@node_modules/.bin/tsc -p tsconfig.build.json >&2
 	@node tools/prune-dist.mjs

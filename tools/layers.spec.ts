@@ -44,6 +44,14 @@ test.each([
   ['libs/common/src/queue/a.ts', 'pg'],
   ['libs/common/src/coordination/a.ts', '@prisma/client'],
   ['libs/common/src/runtime/a.ts', '../../../../apps/cli/src/main.js'],
+  ['apps/cli/src/a.ts', '../../../libs/client/src/client.js'],
+  ['libs/client/src/a.ts', '#common/domain/job.js'],
+  ['libs/client/src/a.ts', '../../common/src/domain/job.js'],
+  ['libs/client/src/a.ts', '../../../apps/cli/src/api.js'],
+  ['libs/client/src/a.ts', 'zod'],
+  ['libs/client/src/a.ts', 'pg'],
+  ['libs/client/src/a.ts', 'node-zookeeper-client'],
+  ['libs/client/src/a.ts', '@nestjs/common'],
 ])('%s may not import %s', async (path, specifier) => {
   expect(await lint(path, specifier)).toContain('no-restricted-imports');
 });
@@ -55,6 +63,10 @@ test.each([
   ['libs/common/src/queue/a.ts', 'bullmq'],
   ['libs/common/src/coordination/a.ts', 'node-zookeeper-client'],
   ['libs/common/src/domain/a.ts', './job.js'],
+  ['apps/cli/src/a.ts', '#client/client.js'],
+  ['libs/client/src/a.ts', './errors.js'],
+  ['libs/client/src/a.ts', 'openapi-fetch'],
+  ['libs/client/src/a.ts', 'node:crypto'],
 ])('%s may import %s', async (path, specifier) => {
   expect(await lint(path, specifier)).not.toContain('no-restricted-imports');
 });

@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { afterEach, describe, expect, it } from 'vitest';
 import { StoreApi } from './api.js';
 import { InterruptedError } from './exit-codes.js';
-import type { HttpOptions } from './http.js';
-import { RefusedError, UnexpectedAnswerError, UnreachableError } from './store-errors.js';
+import type { ConnectionOptions } from '#client/connection.js';
+import { ProblemError, UnexpectedAnswerError, UnreachableError } from '#client/errors.js';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -57,11 +57,13 @@ const json =
   (_request, response) => {
     response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
   };
+const problem = (status: number, more: object = {}, headers: Record<string, string> = {}): Answer =>
+  json(status, { type: 'urn:triumvir:problem:unavailable', title: 'No', detail: 'no', ...more }, headers);
 const cut: Answer = (request) => request.destroy();
 const silence: Answer = () => {};
 const halfAnAnswer: Answer = (_request, response) => response.writeHead(200).write('{');
 
-const apiOf = (baseUrl: URL, options: Partial<HttpOptions> = {}) =>
+const apiOf = (baseUrl: URL, options: Partial<ConnectionOptions> = {}) =>
   new StoreApi({ baseUrl, signal: new AbortController().signal, ...options });
 
 describe('StoreApi', () => {
@@ -78,18 +80,21 @@ describe('StoreApi', () => {
 
   it('asks for pages with the filters that are set', async () => {
     const { baseUrl, requests } = await serve(json(200, { jobs: [], nextCursor: null }));
-    await apiOf(baseUrl).listJobs({ state: 'dead', queue: undefined }, { limit: 7, cursor: 'abc' });
-    expect(requests[0]?.url).toBe('/api/v1/jobs?state=dead&limit=7&cursor=abc');
+    await apiOf(baseUrl).listJobs(
+      { state: 'dead', queue: undefined, tag: 'a,b' },
+      { limit: 7, cursor: 'abc' },
+    );
+    expect(requests[0]?.url).toBe('/api/v1/jobs?limit=7&cursor=abc&state=dead&tag=a,b');
   });
 
   it('repeats a read after a cut connection and after 503', async () => {
-    const { baseUrl, requests } = await serve(cut, json(503, { title: 'away' }), json(200, JOB));
+    const { baseUrl, requests } = await serve(cut, problem(503, { title: 'away' }), json(200, JOB));
     expect((await apiOf(baseUrl).getJob('0190')).id).toBe('0190');
     expect(requests).toHaveLength(3);
   });
 
   it('repeats a submission under the same key, and another submission has another key', async () => {
-    const { baseUrl, requests } = await serve(cut, json(503, {}), json(201, JOB));
+    const { baseUrl, requests } = await serve(cut, problem(503, {}), json(201, JOB));
     const api = apiOf(baseUrl);
     await api.submitJob({ type: 'print' });
     await api.submitJob({ type: 'print' });
@@ -107,27 +112,27 @@ describe('StoreApi', () => {
   });
 
   it('does not repeat what the store refused', async () => {
-    const { baseUrl, requests } = await serve(json(422, { title: 'no' }), json(201, JOB));
-    await expect(apiOf(baseUrl).submitJob({ type: 'print' })).rejects.toBeInstanceOf(RefusedError);
+    const { baseUrl, requests } = await serve(problem(422, { title: 'no' }), json(201, JOB));
+    await expect(apiOf(baseUrl).submitJob({ type: 'print' })).rejects.toBeInstanceOf(ProblemError);
     expect(requests).toHaveLength(1);
   });
 
   it('gives up when its patience ends, and at once when the store asks for more than that', async () => {
-    const away = await serve(json(503, { detail: 'the database is away' }));
+    const away = await serve(problem(503, { detail: 'the database is away' }));
     await expect(apiOf(away.baseUrl, { patienceMs: 200 }).getJob('0190')).rejects.toThrow(
       'the database is away',
     );
     expect(away.requests.length).toBeGreaterThan(1);
 
-    const later = await serve(json(503, {}, { 'retry-after': '60' }));
-    await expect(apiOf(later.baseUrl).getJob('0190')).rejects.toBeInstanceOf(RefusedError);
+    const later = await serve(problem(503, {}, { 'retry-after': '60' }));
+    await expect(apiOf(later.baseUrl).getJob('0190')).rejects.toBeInstanceOf(ProblemError);
     expect(later.requests).toHaveLength(1);
   });
 
   it('turns a problem document into an error with its fields', async () => {
     const faults = [{ field: 'type', message: 'is unknown', allowed: ['command', 'print'] }];
     const { baseUrl } = await serve(
-      json(422, { title: 'Invalid', detail: 'The job is invalid', errors: faults }),
+      problem(422, { title: 'Invalid', detail: 'The job is invalid', errors: faults }),
     );
     await expect(apiOf(baseUrl).submitJob({ type: 'x' })).rejects.toMatchObject({
       status: 422,
@@ -136,11 +141,15 @@ describe('StoreApi', () => {
     });
   });
 
-  it('makes do with an error that is no problem document', async () => {
+  it('takes an error without a problem document for the answer of something else', async () => {
     const { baseUrl } = await serve((_request, response) => response.writeHead(404).end('<html>'));
-    await expect(apiOf(baseUrl).getJob('0190')).rejects.toMatchObject({
+    const error: unknown = await apiOf(baseUrl)
+      .getJob('0190')
+      .catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(UnexpectedAnswerError);
+    expect(error).toMatchObject({
       status: 404,
-      message: 'HTTP 404 Not Found',
+      message: expect.stringContaining('HTTP 404 Not Found') as string,
     });
   });
 
@@ -155,7 +164,7 @@ describe('StoreApi', () => {
   it('stops waiting for a server that never answers, or never ends its answer', async () => {
     for (const answer of [silence, halfAnAnswer]) {
       const { baseUrl } = await serve(answer);
-      const api = apiOf(baseUrl, { requestTimeoutMs: 50, patienceMs: 0 });
+      const api = apiOf(baseUrl, { timeoutMs: 50, patienceMs: 0 });
       await expect(api.getJob('0190')).rejects.toThrow('no answer within 0.05 s');
     }
   });
@@ -169,7 +178,7 @@ describe('StoreApi', () => {
   });
 
   it('ends a request and its repetitions when it is interrupted', async () => {
-    for (const answer of [silence, json(503, {}, { 'retry-after': '3' })]) {
+    for (const answer of [silence, problem(503, {}, { 'retry-after': '3' })]) {
       const { baseUrl, requests } = await serve(answer);
       const interruption = new AbortController();
       const outcome = apiOf(baseUrl, { signal: interruption.signal })

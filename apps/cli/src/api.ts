@@ -3,12 +3,16 @@
  * can trust them.
  */
 import { randomUUID } from 'node:crypto';
+import { TriumvirClient, type Schemas } from '#client/client.js';
+import type { ConnectionOptions } from '#client/connection.js';
+import { UnexpectedAnswerError } from '#client/errors.js';
+import type { StreamMessage } from '#client/event-stream.js';
+import type { EventFilter } from '#client/events.js';
+import type { Scope } from '#common/domain/access.js';
+import { OUTCOMES } from '#common/domain/firing-plan.js';
 import type { JobState } from '#common/domain/job.js';
 import { z } from 'zod';
 import * as answers from './answers.js';
-import { streamEvents, type StreamMessage } from './event-stream.js';
-import { requestJson, type HttpOptions, type HttpRequest } from './http.js';
-import { UnexpectedAnswerError } from './store-errors.js';
 import type { NewJob } from './new-job.js';
 
 export interface JobFilter {
@@ -19,14 +23,6 @@ export interface JobFilter {
   readonly tag?: string | undefined;
   /** A query (docs/SEARCH.md). */
   readonly q?: string | undefined;
-}
-
-/** Each may name several, with commas between. */
-export interface EventFilter {
-  readonly queue?: string | undefined;
-  readonly type?: string | undefined;
-  readonly workflow?: string | undefined;
-  readonly state?: string | undefined;
 }
 
 /** Which dead jobs are meant; times are ISO 8601 with offset. */
@@ -45,7 +41,7 @@ export type QueueSettings = Pick<answers.Queue['settings'], 'concurrency' | 'con
 
 export interface NewApiKey {
   readonly name: string;
-  readonly scopes: readonly string[];
+  readonly scopes: readonly Scope[];
   readonly queues?: readonly string[];
   readonly rate?: string;
   readonly expiresIn?: string;
@@ -77,37 +73,43 @@ export interface BulkRequest {
   readonly all: boolean | undefined;
 }
 
+type Outcome = (typeof OUTCOMES)[number];
+
 interface DeadLetterRequest extends DeadLetterFilter {
   readonly all?: boolean | undefined;
   readonly dryRun?: boolean | undefined;
 }
 
+const COUNT_TIMEOUT_MS = 30_000;
+
 export class StoreApi {
-  constructor(private readonly options: HttpOptions) {}
+  private readonly client: TriumvirClient;
+
+  constructor(options: ConnectionOptions) {
+    this.client = new TriumvirClient(options);
+  }
+
+  get baseUrl(): URL {
+    return this.client.baseUrl;
+  }
 
   /** The same store with other limits, for a caller that has more patience or a deadline of its own. */
-  with(options: Partial<HttpOptions>): StoreApi {
-    return new StoreApi({ ...this.options, ...options });
+  with(options: Partial<ConnectionOptions>): StoreApi {
+    return new StoreApi({ ...this.client.connection, ...options });
   }
 
   /** Each call submits one job, however often it must be sent: the store knows a repetition by the key. */
   submitJob(job: NewJob): Promise<answers.Job> {
-    return this.call(answers.job, {
-      method: 'POST',
-      path: 'api/v1/jobs',
-      headers: { 'idempotency-key': randomUUID() },
-      body: job,
-      repeatable: true,
-    });
+    return this.parsed(answers.job, this.client.submitJob(job as Schemas['NewJob']));
   }
 
   getJob(id: string): Promise<answers.Job> {
-    return this.get(answers.job, jobPath(id));
+    return this.parsed(answers.job, this.client.get('/api/v1/jobs/{id}', ofId(id)));
   }
 
   /** What it waits for. */
   why(id: string): Promise<answers.Why> {
-    return this.get(answers.why, `${jobPath(id)}/why`);
+    return this.parsed(answers.why, this.client.get('/api/v1/jobs/{id}/why', ofId(id)));
   }
 
   /** One page, of at most 200 jobs. */
@@ -115,209 +117,178 @@ export class StoreApi {
     filter: JobFilter,
     page: { limit: number; cursor?: string | undefined },
   ): Promise<answers.JobPage> {
-    return this.get(answers.jobPage, 'api/v1/jobs', {
-      ...filter,
-      limit: String(page.limit),
-      cursor: page.cursor,
-    });
+    const { state, tag, ...rest } = filter;
+    const query = given({ ...rest, ...page, state: state && [state], tag: tag?.split(',') });
+    return this.parsed(answers.jobPage, this.client.get('/api/v1/jobs', { params: { query } }));
   }
 
   /** Not repeated: the second of two requests would be refused because the first was done. */
   cancelJob(id: string): Promise<answers.Job> {
-    return this.call(answers.job, { method: 'POST', path: `${jobPath(id)}/cancel`, repeatable: false });
+    return this.parsed(answers.job, this.client.post('/api/v1/jobs/{id}/cancel', ofId(id)));
   }
 
   /** @param attempt the last one when not given */
   getOutput(id: string, attempt?: number): Promise<answers.JobOutput> {
-    return this.get(answers.jobOutput, `${jobPath(id)}/output`, { attempt: attempt?.toString() });
+    const params = { path: { id }, query: given({ attempt }) };
+    return this.parsed(answers.jobOutput, this.client.get('/api/v1/jobs/{id}/output', { params }));
   }
 
   /** What a job writes, from the first byte of an attempt on, until it has ended. @param attempt all from the latest on when not given */
   followOutput(id: string, attempt?: number): AsyncGenerator<StreamMessage> {
-    const query = { follow: 'true', attempt: attempt?.toString() };
-    return streamEvents(this.options, { path: `${jobPath(id)}/output`, query });
+    return this.client.followOutput(id, attempt);
   }
 
   /** What happens to one job, or to all that the filter lets through; it does not end by itself. */
   streamEvents(id: string | undefined, filter: EventFilter): AsyncGenerator<StreamMessage> {
-    return streamEvents(
-      this.options,
-      id === undefined ? { path: 'api/v1/events', query: { ...filter } } : { path: `${jobPath(id)}/events` },
-    );
+    return this.client.events(id ?? filter);
   }
 
   listDeadLetters(filter: DeadLetterFilter, limit: number): Promise<answers.JobPage> {
-    return this.get(answers.jobPage, 'api/v1/dead-letters', { ...filter, limit: String(limit) });
+    const query = given({ ...filter, limit });
+    return this.parsed(answers.jobPage, this.client.get('/api/v1/dead-letters', { params: { query } }));
   }
 
   /** Not repeated, for the same reason as cancelJob. */
   redriveJob(id: string, attempts: number): Promise<answers.Job> {
-    const path = `${jobPath(id)}/redrive`;
-    return this.call(answers.job, { method: 'POST', path, body: { attempts }, repeatable: false });
-  }
-
-  redrive(request: DeadLetterRequest & { readonly attempts: number }): Promise<answers.BulkResult> {
-    return this.bulk('redrive', request);
-  }
-
-  purge(request: DeadLetterRequest): Promise<answers.BulkResult> {
-    return this.bulk('purge', request);
+    const request = { ...ofId(id), body: { attempts } };
+    return this.parsed(answers.job, this.client.post('/api/v1/jobs/{id}/redrive', request));
   }
 
   /** Not repeated: the counts of a second one would be wrong. */
-  private bulk(action: 'redrive' | 'purge', body: DeadLetterRequest): Promise<answers.BulkResult> {
-    const path = `api/v1/dead-letters/${action}`;
-    return this.call(answers.bulkResult, { method: 'POST', path, body, repeatable: false });
+  redrive(request: DeadLetterRequest & { readonly attempts: number }): Promise<answers.BulkResult> {
+    const body = given(request);
+    return this.parsed(answers.bulkResult, this.client.post('/api/v1/dead-letters/redrive', { body }));
+  }
+
+  /** Not repeated, for the same reason as redrive. */
+  purge(request: DeadLetterRequest): Promise<answers.BulkResult> {
+    const body = given(request);
+    return this.parsed(answers.bulkResult, this.client.post('/api/v1/dead-letters/purge', { body }));
   }
 
   /** Not repeated: a key whose answer was lost is one that nobody knows. */
-  createKey(key: NewApiKey): Promise<answers.MadeKey> {
-    return this.call(answers.madeKey, { method: 'POST', path: 'api/v1/keys', body: key, repeatable: false });
+  createKey({ scopes, queues, ...key }: NewApiKey): Promise<answers.MadeKey> {
+    const body = { ...key, scopes: [...scopes], ...(queues && { queues: [...queues] }) };
+    return this.parsed(answers.madeKey, this.client.post('/api/v1/keys', { body }));
   }
 
   listKeys(all: boolean): Promise<answers.ApiKeys> {
-    return this.get(answers.apiKeys, 'api/v1/keys', { all: String(all) });
+    const query = { all };
+    return this.parsed(answers.apiKeys, this.client.get('/api/v1/keys', { params: { query } }));
   }
 
   revokeKey(id: string): Promise<answers.ApiKey> {
-    const path = `api/v1/keys/${encodeURIComponent(id)}`;
-    return this.call(answers.apiKey, { method: 'DELETE', path, repeatable: true });
+    const request = { ...ofId(id), repeatable: true };
+    return this.parsed(answers.apiKey, this.client.delete('/api/v1/keys/{id}', request));
   }
 
   listAudit(filter: AuditFilter, limit: number): Promise<answers.AuditPage> {
-    return this.get(answers.auditPage, 'api/v1/audit', { ...filter, limit: String(limit) });
+    const query = given({ ...filter, limit });
+    return this.parsed(answers.auditPage, this.client.get('/api/v1/audit', { params: { query } }));
   }
 
   /** Not repeated: each request makes an operation. */
   createBulk(request: BulkRequest): Promise<answers.BulkOperation> {
-    return this.call(answers.bulkOperation, {
-      method: 'POST',
-      path: 'api/v1/bulk',
-      body: request,
-      repeatable: false,
-    });
+    const body = given(request) as Schemas['NewBulkOperation'];
+    const answer = this.client.post('/api/v1/bulk', { body }) as Promise<Schemas['BulkOperation']>;
+    return this.parsed(answers.bulkOperation, answer);
   }
 
   /** What it would look at. Counting may take ten seconds. */
   countBulk(request: BulkRequest): Promise<z.infer<typeof answers.bulkCount>> {
-    return this.with({ requestTimeoutMs: 30_000 }).call(answers.bulkCount, {
-      method: 'POST',
-      path: 'api/v1/bulk',
-      body: { ...request, dryRun: true },
-      repeatable: true,
-    });
+    const body = { ...given(request), dryRun: true } as Schemas['NewBulkOperation'];
+    const { client } = this.with({ timeoutMs: COUNT_TIMEOUT_MS });
+    const answer = client.post('/api/v1/bulk', { body, repeatable: true }) as Promise<Schemas['BulkCount']>;
+    return this.parsed(answers.bulkCount, answer);
   }
 
   listBulk(limit: number): Promise<z.infer<typeof answers.bulkPage>> {
-    return this.get(answers.bulkPage, 'api/v1/bulk', { limit: String(limit) });
+    return this.parsed(answers.bulkPage, this.client.get('/api/v1/bulk', { params: { query: { limit } } }));
   }
 
   getBulk(id: string): Promise<answers.BulkOperation> {
-    return this.get(answers.bulkOperation, bulkPath(id));
+    return this.parsed(answers.bulkOperation, this.client.get('/api/v1/bulk/{id}', ofId(id)));
   }
 
   /** Not repeated, for the same reason as cancelJob. */
   cancelBulk(id: string): Promise<answers.BulkOperation> {
-    return this.call(answers.bulkOperation, {
-      method: 'POST',
-      path: `${bulkPath(id)}/cancel`,
-      repeatable: false,
-    });
+    return this.parsed(answers.bulkOperation, this.client.post('/api/v1/bulk/{id}/cancel', ofId(id)));
   }
 
   getCluster(): Promise<answers.Cluster> {
-    return this.get(answers.cluster, 'api/v1/cluster');
+    return this.parsed(answers.cluster, this.client.get('/api/v1/cluster'));
   }
 
   listSchedules(limit: number): Promise<answers.SchedulePage> {
-    return this.get(answers.schedulePage, 'api/v1/schedules', { limit: String(limit) });
+    const query = { limit };
+    return this.parsed(answers.schedulePage, this.client.get('/api/v1/schedules', { params: { query } }));
   }
 
   getSchedule(name: string): Promise<answers.Schedule> {
-    return this.get(answers.schedule, schedulePath(name));
+    return this.parsed(answers.schedule, this.client.get('/api/v1/schedules/{name}', ofName(name)));
   }
 
   /** The same definition a second time changes nothing, so it may be sent twice. */
   applySchedule(name: string, definition: unknown, dryRun: boolean): Promise<answers.Applied> {
-    return this.call(answers.applied, {
-      method: 'PUT',
-      path: schedulePath(name),
-      query: { dryRun: String(dryRun) },
-      body: definition,
-      repeatable: true,
-    });
+    const query = { dryRun };
+    const body = definition as Schemas['ScheduleDefinition'];
+    return this.parsed(
+      answers.applied,
+      this.client.put('/api/v1/schedules/{name}', { params: { path: { name }, query }, body }),
+    );
   }
 
   /** Not repeated: the second of two requests would not find what the first has deleted. */
   deleteSchedule(name: string): Promise<answers.Schedule> {
-    return this.call(answers.schedule, { method: 'DELETE', path: schedulePath(name), repeatable: false });
+    return this.parsed(answers.schedule, this.client.delete('/api/v1/schedules/{name}', ofName(name)));
   }
 
   pauseSchedule(name: string): Promise<answers.Schedule> {
-    return this.call(answers.schedule, {
-      method: 'POST',
-      path: `${schedulePath(name)}/pause`,
-      repeatable: true,
-    });
+    const request = { ...ofName(name), repeatable: true };
+    return this.parsed(answers.schedule, this.client.post('/api/v1/schedules/{name}/pause', request));
   }
 
   resumeSchedule(name: string): Promise<answers.Schedule> {
-    return this.call(answers.schedule, {
-      method: 'POST',
-      path: `${schedulePath(name)}/resume`,
-      repeatable: true,
-    });
+    const request = { ...ofName(name), repeatable: true };
+    return this.parsed(answers.schedule, this.client.post('/api/v1/schedules/{name}/resume', request));
   }
 
   /** Not repeated: each request makes a job. */
   runSchedule(name: string): Promise<answers.ScheduleRun> {
-    return this.call(answers.scheduleRun, {
-      method: 'POST',
-      path: `${schedulePath(name)}/run`,
-      repeatable: false,
-    });
+    return this.parsed(answers.scheduleRun, this.client.post('/api/v1/schedules/{name}/run', ofName(name)));
   }
 
   listOccurrences(
     name: string,
-    filter: { readonly outcome?: string | undefined },
+    filter: { readonly outcome?: Outcome | undefined },
     limit: number,
   ): Promise<answers.OccurrencePage> {
-    return this.get(answers.occurrencePage, `${schedulePath(name)}/occurrences`, {
-      ...filter,
-      limit: String(limit),
-    });
+    const params = { path: { name }, query: given({ ...filter, limit }) };
+    return this.parsed(
+      answers.occurrencePage,
+      this.client.get('/api/v1/schedules/{name}/occurrences', { params }),
+    );
   }
 
   previewSchedule(
     name: string,
     query: { readonly from?: string | undefined; readonly count: number },
   ): Promise<answers.Preview> {
-    return this.get(answers.preview, `${schedulePath(name)}/preview`, {
-      from: query.from,
-      count: String(query.count),
-    });
+    const params = { path: { name }, query: given(query) };
+    return this.parsed(answers.preview, this.client.get('/api/v1/schedules/{name}/preview', { params }));
   }
 
   /** Of a definition that is not saved. */
   previewDefinition(definition: unknown): Promise<answers.Preview> {
-    return this.call(answers.preview, {
-      method: 'POST',
-      path: 'api/v1/schedules/preview',
-      body: definition,
-      repeatable: true,
-    });
+    const request = { body: definition as Schemas['PreviewRequest'], repeatable: true };
+    return this.parsed(answers.preview, this.client.post('/api/v1/schedules/preview', request));
   }
 
   /** However often it must be sent, it makes one workflow: the store knows a repetition by the key. */
   submitWorkflow(workflow: unknown): Promise<answers.Workflow> {
-    return this.call(answers.workflow, {
-      method: 'POST',
-      path: 'api/v1/workflows',
-      headers: { 'idempotency-key': randomUUID() },
-      body: workflow,
-      repeatable: true,
-    });
+    const params = { header: { 'Idempotency-Key': randomUUID() } };
+    const body = workflow as Schemas['NewWorkflow'];
+    return this.parsed(answers.workflow, this.client.post('/api/v1/workflows', { params, body }));
   }
 
   /** With one page of its jobs, of at most 200. */
@@ -325,41 +296,34 @@ export class StoreApi {
     id: string,
     page: { limit: number; cursor?: string | undefined },
   ): Promise<answers.WorkflowWithJobs> {
-    return this.get(answers.workflowWithJobs, workflowPath(id), {
-      limit: String(page.limit),
-      cursor: page.cursor,
-    });
+    const params = { path: { id }, query: given(page) };
+    return this.parsed(answers.workflowWithJobs, this.client.get('/api/v1/workflows/{id}', { params }));
   }
 
   /** Newest first. @param finished only those that are over, or only those that are not */
   listWorkflows(limit: number, finished: boolean | undefined): Promise<answers.WorkflowPage> {
-    return this.get(answers.workflowPage, 'api/v1/workflows', {
-      limit: String(limit),
-      finished: finished?.toString(),
-    });
+    const query = given({ limit, finished });
+    return this.parsed(answers.workflowPage, this.client.get('/api/v1/workflows', { params: { query } }));
   }
 
   /** Not repeated, for the same reason as cancelJob. */
   cancelWorkflow(id: string): Promise<answers.Workflow> {
-    return this.call(answers.workflow, {
-      method: 'POST',
-      path: `${workflowPath(id)}/cancel`,
-      repeatable: false,
-    });
+    return this.parsed(answers.workflow, this.client.post('/api/v1/workflows/{id}/cancel', ofId(id)));
   }
 
   /** Not repeated: what the first of two requests set going, the second would be refused for. */
   retryWorkflow(id: string, attempts: number): Promise<answers.Workflow> {
-    const path = `${workflowPath(id)}/retry`;
-    return this.call(answers.workflow, { method: 'POST', path, body: { attempts }, repeatable: false });
+    const request = { ...ofId(id), body: { attempts } };
+    return this.parsed(answers.workflow, this.client.post('/api/v1/workflows/{id}/retry', request));
   }
 
   listQueues(limit: number): Promise<answers.QueuePage> {
-    return this.get(answers.queuePage, 'api/v1/queues', { limit: String(limit) });
+    const query = { limit };
+    return this.parsed(answers.queuePage, this.client.get('/api/v1/queues', { params: { query } }));
   }
 
   getQueue(name: string): Promise<answers.Queue> {
-    return this.get(answers.queue, queuePath(name));
+    return this.parsed(answers.queue, this.client.get('/api/v1/queues/{name}', ofName(name)));
   }
 
   /**
@@ -367,50 +331,47 @@ export class StoreApi {
    * @param version what they were made from: refused when the queue has changed since; undefined for a new one
    */
   applyQueue(name: string, settings: QueueSettings, version: number | undefined): Promise<answers.Queue> {
-    return this.call(answers.queue, {
-      method: 'PUT',
-      path: queuePath(name),
-      ...(version === undefined ? {} : { headers: { 'if-match': `"${version}"` } }),
-      body: settings,
-      // With a version the second of two requests would be refused because the first was done.
-      repeatable: version === undefined,
-    });
+    const header = version === undefined ? {} : { 'If-Match': `"${version}"` };
+    const body = settings as Schemas['QueueSettingsView'];
+    return this.parsed(
+      answers.queue,
+      this.client.put('/api/v1/queues/{name}', { params: { path: { name }, header }, body }),
+    );
   }
 
   pauseQueue(name: string): Promise<answers.Queue> {
-    return this.call(answers.queue, { method: 'POST', path: `${queuePath(name)}/pause`, repeatable: true });
+    const request = { ...ofName(name), repeatable: true };
+    return this.parsed(answers.queue, this.client.post('/api/v1/queues/{name}/pause', request));
   }
 
   resumeQueue(name: string): Promise<answers.Queue> {
-    return this.call(answers.queue, { method: 'POST', path: `${queuePath(name)}/resume`, repeatable: true });
+    const request = { ...ofName(name), repeatable: true };
+    return this.parsed(answers.queue, this.client.post('/api/v1/queues/{name}/resume', request));
   }
 
   /** Not repeated: the second of two requests would not find what the first has deleted. */
   deleteQueue(name: string): Promise<answers.Queue> {
-    return this.call(answers.queue, { method: 'DELETE', path: queuePath(name), repeatable: false });
+    return this.parsed(answers.queue, this.client.delete('/api/v1/queues/{name}', ofName(name)));
   }
 
-  private get<Schema extends z.ZodType>(
+  /** The compiler holds the document's answer against the schema; the schema holds what really came against itself. */
+  private async parsed<Schema extends z.ZodType>(
     schema: Schema,
-    path: string,
-    query?: Readonly<Record<string, string | undefined>>,
+    answer: Promise<z.input<Schema>>,
   ): Promise<z.infer<Schema>> {
-    return this.call(schema, { method: 'GET', path, ...(query && { query }), repeatable: true });
-  }
-
-  private async call<Schema extends z.ZodType>(
-    schema: Schema,
-    request: HttpRequest,
-  ): Promise<z.infer<Schema>> {
-    const parsed = schema.safeParse(await requestJson(this.options, request));
+    const parsed = schema.safeParse(await answer);
     if (parsed.success) return parsed.data;
-    throw new UnexpectedAnswerError(this.options.baseUrl, z.prettifyError(parsed.error));
+    throw new UnexpectedAnswerError(this.baseUrl, z.prettifyError(parsed.error));
   }
 }
 
-/** An id comes from a person: whatever they type, it stays one segment of the path. */
-const jobPath = (id: string) => `api/v1/jobs/${encodeURIComponent(id)}`;
-const bulkPath = (id: string) => `api/v1/bulk/${encodeURIComponent(id)}`;
-const queuePath = (name: string) => `api/v1/queues/${encodeURIComponent(name)}`;
-const schedulePath = (name: string) => `api/v1/schedules/${encodeURIComponent(name)}`;
-const workflowPath = (id: string) => `api/v1/workflows/${encodeURIComponent(id)}`;
+const ofId = (id: string) => ({ params: { path: { id } } });
+const ofName = (name: string) => ({ params: { path: { name } } });
+
+/** Without the fields that were not given: in a request, undefined is no value. */
+function given<Fields extends object>(
+  fields: Fields,
+): { [Key in keyof Fields]: Exclude<Fields[Key], undefined> } {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [Key in keyof Fields]: Exclude<Fields[Key], undefined> };
+}

@@ -1,6 +1,6 @@
 /** What a person reads on stderr when a command failed: what is wrong, and what to do about it. */
 import { InterruptedError, UsageError } from './exit-codes.js';
-import { RefusedError, UnexpectedAnswerError, UnreachableError, type FieldFault } from './store-errors.js';
+import { ProblemError, UnexpectedAnswerError, UnreachableError, type FieldFault } from '#client/errors.js';
 import { oneLine } from './text.js';
 
 export function describeError(error: unknown): string {
@@ -11,9 +11,12 @@ export function describeError(error: unknown): string {
 
 function linesOf(error: unknown): string[] {
   if (error instanceof UsageError) return error.message.split('\n').map((line) => `error: ${line}`);
-  if (error instanceof RefusedError && error.status === 401)
-    return [`error: ${oneLine(error.message)}`, 'Set TRIUMVIR_API_KEY, or name a file with --api-key-file.'];
-  if (error instanceof RefusedError)
+  if (error instanceof ProblemError && error.status === 401)
+    return [
+      `error: ${oneLine(error.message)}`,
+      'Set TRIUMVIR_API_KEY, name a file with --api-key-file, or keep a key in a profile: `triumvir config set-profile`.',
+    ];
+  if (error instanceof ProblemError)
     // The message of a refusal with faults is their summary.
     return error.faults.length > 0
       ? error.faults.map((fault) => `error: ${faultLine(fault)}`)
@@ -21,7 +24,7 @@ function linesOf(error: unknown): string[] {
   if (error instanceof UnreachableError) {
     return [
       `error: ${error.message}`,
-      'Is it running? `make start` starts it here; --url or STORE_SERVICE_URL says where else it is.',
+      'Is it running? `make start` starts it here; --url or STORE_SERVICE_URL says where else it is. `triumvir doctor` looks closer.',
     ];
   }
   if (error instanceof UnexpectedAnswerError) {

@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { exitCodeOf, InterruptedError, UsageError, WaitTimedOutError } from './exit-codes.js';
-import { RefusedError, UnexpectedAnswerError, UnreachableError } from './store-errors.js';
+import { exitCodeOf, InterruptedError, UsageError } from './exit-codes.js';
+import { ProblemError, UnexpectedAnswerError, UnreachableError, WaitTimedOutError } from '#client/errors.js';
 
 const store = new URL('http://localhost:3000');
 
@@ -20,7 +20,8 @@ describe('exitCodeOf', () => {
     [500, 1],
     [503, 1],
   ])('turns an answer of status %i into exit code %i', (status, code) => {
-    expect(exitCodeOf(new RefusedError(status, 'no'))).toBe(code);
+    const problem = { title: 'No', status, detail: 'no', instance: '/' };
+    expect(exitCodeOf(new ProblemError({ ...problem, type: 'urn:triumvir:problem:internal' }))).toBe(code);
   });
 
   it('is 1 for a store that cannot be reached or is none, and for a fault of the program', () => {
@@ -28,6 +29,16 @@ describe('exitCodeOf', () => {
     expect(exitCodeOf(new UnexpectedAnswerError(store, 'HTML'))).toBe(1);
     expect(exitCodeOf(new TypeError('a bug'))).toBe(1);
     expect(exitCodeOf('not even an error')).toBe(1);
+  });
+
+  it.each([
+    [401, 4],
+    [403, 4],
+    [404, 1],
+    [409, 1],
+    [502, 1],
+  ])("turns an answer of status %i that is not a store's into exit code %i", (status, code) => {
+    expect(exitCodeOf(new UnexpectedAnswerError(store, 'no problem document', status))).toBe(code);
   });
 
   it('is 2 for bad usage, but 0 after --help', () => {

@@ -2,7 +2,7 @@
  * What the exit code of `triumvir` tells a script. The numbers are a promise: they are in --help, and scripts branch on them.
  */
 import { CommanderError } from 'commander';
-import { RefusedError } from './store-errors.js';
+import { ProblemError, UnexpectedAnswerError, WaitTimedOutError } from '#client/errors.js';
 
 export const ExitCode = {
   ok: 0,
@@ -34,18 +34,16 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** The reason a wait ended: its own --timeout. */
-export class WaitTimedOutError extends Error {
-  override readonly name = 'WaitTimedOutError';
-}
-
 /** The reason everything ends after Ctrl-C. */
 export class InterruptedError extends Error {
   override readonly name = 'InterruptedError';
 }
 
 export function exitCodeOf(error: unknown): ExitCode {
-  if (error instanceof RefusedError) return exitCodeOfStatus(error.status);
+  if (error instanceof ProblemError) return exitCodeOfStatus(error.status);
+  // Something before the store wants to know who asks. Any other status of a stranger says nothing about what was asked for.
+  if (error instanceof UnexpectedAnswerError && (error.status === 401 || error.status === 403))
+    return ExitCode.notAuthorised;
   if (error instanceof UsageError) return ExitCode.usage;
   if (error instanceof WaitTimedOutError) return ExitCode.waitTimedOut;
   if (error instanceof InterruptedError) return ExitCode.interrupted;

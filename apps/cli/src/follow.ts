@@ -4,7 +4,7 @@
  */
 import { isFinished, type Job } from './answers.js';
 import { mapConcurrently } from './concurrency.js';
-import { pause } from './deadline.js';
+import { pause } from '#client/deadline.js';
 
 export interface FollowOptions {
   readonly getJob: (id: string) => Promise<Job>;

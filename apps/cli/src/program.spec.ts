@@ -6,6 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { InterruptedError } from './exit-codes.js';
 import { run } from './program.js';
 
+const NO = { type: 'urn:triumvir:problem:conflict', title: 'No' };
+
 const DEFAULTS = {
   name: null,
   queue: 'default',
@@ -57,11 +59,11 @@ class ScriptedStore {
     if (collection === 'cluster') return [200, { elections: [], members: {}, executors: [] }];
     if (id === undefined) return [200, this.page(url.searchParams)];
     const job = this.jobs[Number(id.slice(4)) - 1];
-    if (job === undefined) return [404, { title: 'Not found', detail: `There is no job ${id}` }];
+    if (job === undefined) return [404, { ...NO, detail: `There is no job ${id}` }];
     if (action === 'why') return [200, WHY];
     if (action === 'output') return [200, outputOf(job.body)];
     if (action === 'cancel') {
-      if (job.states.length === 1) return [409, { title: 'Conflict', detail: 'The job has ended' }];
+      if (job.states.length === 1) return [409, { ...NO, detail: 'The job has ended' }];
       job.states.splice(0, job.states.length, 'cancelled');
     } else if (job.states.length > 1) {
       job.states.shift();
@@ -75,7 +77,7 @@ class ScriptedStore {
     const given = { ...body } as Record<string, unknown>;
     if (given['type'] === 'unknown') {
       const errors = [{ field: 'type', message: 'is not known', allowed: ['command', 'print'] }];
-      return [422, { title: 'Invalid', detail: 'The job is not valid', errors }];
+      return [422, { ...NO, detail: 'The job is not valid', errors }];
     }
     this.submissions.push(given);
     const fails = JSON.stringify(given).includes('exit 7');

@@ -3,54 +3,49 @@
  * below.
  */
 import { Command, CommanderError, Option } from 'commander';
-import { apiKeyOf } from './api-key.js';
 import { StoreApi } from './api.js';
 import { checkedBy, storeUrl } from './arguments.js';
 import { addAuditCommand } from './commands/audit.js';
 import { addBulkCommand } from './commands/bulk.js';
-import { addCancelCommand } from './commands/cancel.js';
 import { addClusterCommand } from './commands/cluster.js';
+import { addCompletionCommand } from './commands/completion.js';
+import { addConfigCommand } from './commands/config.js';
 import { addDlqCommand } from './commands/dlq.js';
-import { addEventsCommand } from './commands/events.js';
-import { addGetCommand } from './commands/get.js';
+import { addDoctorCommand } from './commands/doctor.js';
 import { addHandlerCommand } from './commands/handler.js';
+import { addJobCommand, JOB_COMMANDS } from './commands/job.js';
 import { addKeyCommand } from './commands/key.js';
-import { addListCommand } from './commands/list.js';
-import { addLogsCommand } from './commands/logs.js';
 import { addQueueCommand } from './commands/queue.js';
 import { addScheduleCommand } from './commands/schedule.js';
-import { addSubmitCommand } from './commands/submit.js';
-import { addWaitCommand } from './commands/wait.js';
-import { addWhyCommand } from './commands/why.js';
+import { addTopCommand } from './commands/top.js';
 import { addWorkflowCommand } from './commands/workflow.js';
 import type { CommandContext } from './context.js';
 import { describeError } from './describe-error.js';
-import { EXIT_CODES_HELP, ExitCode, exitCodeOf, UsageError } from './exit-codes.js';
+import { EXIT_CODES_HELP, ExitCode, exitCodeOf } from './exit-codes.js';
 import { version } from '#common/config/version.js';
+import { DEFAULT_STORE_URL, storeAddressOf, type GlobalFlags } from './store-address.js';
 import { widthOf, type Terminal } from './terminal.js';
 
-const COMMANDS = [
-  addSubmitCommand,
-  addGetCommand,
-  addListCommand,
-  addLogsCommand,
-  addWaitCommand,
-  addEventsCommand,
-  addWhyCommand,
-  addCancelCommand,
+/** In the order in which --help lists them. */
+export const COMMANDS = [
+  ...JOB_COMMANDS,
+  addJobCommand,
   addDlqCommand,
   addBulkCommand,
   addScheduleCommand,
   addWorkflowCommand,
   addQueueCommand,
   addClusterCommand,
+  addTopCommand,
+  addDoctorCommand,
   addHandlerCommand,
   addKeyCommand,
   addAuditCommand,
+  addConfigCommand,
+  addCompletionCommand,
 ] as const;
 
 const LONGEST_HELP_LINE = 100;
-const DEFAULT_STORE_URL = 'http://localhost:3000';
 
 /**
  * Runs one command to its end. Never throws: what goes wrong is written to stderr and told by the exit code.
@@ -67,10 +62,11 @@ export async function run(
   const context: CommandContext = {
     terminal,
     signal,
+    flags: () => program.opts<GlobalFlags>(),
+    storeAddress: () => storeAddressOf(program.opts<GlobalFlags>(), terminal.env),
     api: () => {
-      const { url, apiKeyFile } = program.opts<{ url?: URL; apiKeyFile?: string }>();
-      const apiKey = apiKeyOf(apiKeyFile, terminal.env);
-      return new StoreApi({ baseUrl: storeUrlOf(url, terminal.env), apiKey, signal });
+      const { url, apiKey } = context.storeAddress();
+      return new StoreApi({ baseUrl: url.value, apiKey: apiKey?.value, signal });
     },
     exitWith: (code) => {
       exitCode = code;
@@ -91,11 +87,16 @@ function baseProgram({ stdout, stderr }: Terminal): Command {
   return new Command('triumvir')
     .description('Submits jobs to Triumvir and tells what became of them.')
     .addOption(
-      new Option('--url <url>', `the store; else STORE_SERVICE_URL, else ${DEFAULT_STORE_URL}`).argParser(
-        checkedBy(storeUrl),
-      ),
+      new Option(
+        '--url <url>',
+        `the store; else STORE_SERVICE_URL, else the profile, else ${DEFAULT_STORE_URL}`,
+      ).argParser(checkedBy(storeUrl)),
     )
     .option('--api-key-file <path>', 'a file whose first line is the API key; else TRIUMVIR_API_KEY')
+    .option(
+      '--profile <name>',
+      'a store kept by `triumvir config`; else TRIUMVIR_PROFILE, else the one in use',
+    )
     .version(version())
     .addHelpText('afterAll', EXIT_CODES_HELP)
     .configureHelp({ showGlobalOptions: true })
@@ -107,13 +108,4 @@ function baseProgram({ stdout, stderr }: Terminal): Command {
     })
     .showHelpAfterError('(--help tells more)')
     .exitOverride();
-}
-
-/** Read when a command needs it, so that a wrong variable does not get in the way of --help. */
-function storeUrlOf(flag: URL | undefined, env: Terminal['env']): URL {
-  if (flag !== undefined) return flag;
-  // An empty variable is how compose files pass on what was not set.
-  const parsed = storeUrl.safeParse(env['STORE_SERVICE_URL'] || DEFAULT_STORE_URL);
-  if (parsed.success) return parsed.data;
-  throw new UsageError(`STORE_SERVICE_URL ${parsed.error.issues[0]?.message ?? 'is wrong'}`);
 }

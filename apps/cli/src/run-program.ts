@@ -10,18 +10,29 @@ export async function runProgram(program: Program): Promise<void> {
   // Each request under way listens to it, and there may be many.
   setMaxListeners(0, interruption.signal);
 
-  process.on('SIGINT', () => {
-    // The first one ends the command in order; someone who presses again does not want to wait for that.
-    if (interruption.signal.aborted) process.exit(ExitCode.interrupted);
-    interruption.abort(new InterruptedError());
-  });
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      // The first one ends the command in order, and with the terminal as it was; someone who presses again does not want
+      // to wait for that.
+      if (interruption.signal.aborted) process.exit(ExitCode.interrupted);
+      interruption.abort(new InterruptedError());
+    });
+  }
   process.stdout.on('error', endQuietlyWhenNobodyReads);
   process.stderr.on('error', endQuietlyWhenNobodyReads);
 
   // Not process.exit(): it would drop what a pipe has not taken yet.
   process.exitCode = await program(
     process.argv.slice(2),
-    { stdout: process.stdout, stderr: process.stderr, env: process.env },
+    {
+      // Looked at by those alone who read keys.
+      get stdin() {
+        return process.stdin;
+      },
+      stdout: process.stdout,
+      stderr: process.stderr,
+      env: process.env,
+    },
     interruption.signal,
   );
 }

@@ -11,7 +11,18 @@ export interface Screen {
   readonly rows?: number | undefined;
 }
 
+/** A terminal's keys, for what is not read line by line. */
+export interface Keyboard {
+  readonly isTTY?: boolean | undefined;
+  setRawMode?(raw: boolean): unknown;
+  on(event: 'data', listener: (keys: Buffer | string) => void): unknown;
+  off(event: 'data', listener: (keys: Buffer | string) => void): unknown;
+  resume(): unknown;
+  pause(): unknown;
+}
+
 export interface Terminal {
+  readonly stdin?: Keyboard;
   readonly stdout: Screen;
   readonly stderr: Screen;
   readonly env: Readonly<Record<string, string | undefined>>;

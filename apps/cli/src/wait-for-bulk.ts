@@ -2,7 +2,7 @@
 import type { BulkOperation } from './answers.js';
 import { bulkLine } from './bulk-tables.js';
 import type { CommandContext } from './context.js';
-import { pause } from './deadline.js';
+import { pause } from '#client/deadline.js';
 
 const FIRST_INTERVAL_MS = 100;
 const LONGEST_INTERVAL_MS = 1_000;

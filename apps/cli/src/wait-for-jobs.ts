@@ -3,10 +3,10 @@ import { isFinished, type Job } from './answers.js';
 import type { StoreApi } from './api.js';
 import { mapConcurrently } from './concurrency.js';
 import { REQUESTS_AT_ONCE, type CommandContext } from './context.js';
-import { withDeadline } from './deadline.js';
-import { ExitCode, WaitTimedOutError } from './exit-codes.js';
+import { withDeadline } from '#client/deadline.js';
+import { ExitCode } from './exit-codes.js';
 import { follow } from './follow.js';
-import { RefusedError, UnreachableError } from './store-errors.js';
+import { ProblemError, UnreachableError, WaitTimedOutError } from '#client/errors.js';
 import { printRecords, type OutputFormat } from './output.js';
 import { showProgress } from './progress-display.js';
 import { outcomesTable } from './tables.js';
@@ -89,7 +89,7 @@ async function outputOf(api: StoreApi, { id, attempt }: Job) {
   try {
     return await api.getOutput(id);
   } catch (error) {
-    if (error instanceof RefusedError || error instanceof UnreachableError) return none;
+    if (error instanceof ProblemError || error instanceof UnreachableError) return none;
     throw error;
   }
 }

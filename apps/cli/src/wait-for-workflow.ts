@@ -1,8 +1,9 @@
 /** Waits for a workflow to end, and tells of its progress where somebody watches. */
 import type { Workflow } from './answers.js';
 import type { CommandContext } from './context.js';
-import { pause, withDeadline } from './deadline.js';
-import { ExitCode, WaitTimedOutError } from './exit-codes.js';
+import { pause, withDeadline } from '#client/deadline.js';
+import { WaitTimedOutError } from '#client/errors.js';
+import { ExitCode } from './exit-codes.js';
 import { formatDuration } from './text.js';
 import { countsText } from './workflow-tables.js';
 

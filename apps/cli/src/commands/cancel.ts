@@ -3,10 +3,11 @@ import type { Command } from 'commander';
 import type { Job } from '../answers.js';
 import { mapConcurrently } from '../concurrency.js';
 import { REQUESTS_AT_ONCE, type CommandContext } from '../context.js';
-import { exitCodeOf } from '../exit-codes.js';
+import { ExitCode, exitCodeOf } from '../exit-codes.js';
 import { outputOption, printRecords, type OutputFormat } from '../output.js';
-import { RefusedError } from '../store-errors.js';
+import { ProblemError } from '#client/errors.js';
 import { idsTable } from '../tables.js';
+import { waitForJobs } from '../wait-for-jobs.js';
 
 export function addCancelCommand(program: Command, context: CommandContext): void {
   program
@@ -14,8 +15,9 @@ export function addCancelCommand(program: Command, context: CommandContext): voi
     .summary('cancel jobs')
     .description('Cancels jobs. A job that runs is told to end; `triumvir wait` says when it has.')
     .argument('<id...>', 'ids of the jobs')
+    .option('--wait', 'wait until those that run have ended')
     .addOption(outputOption())
-    .action(async (ids: string[], { output }: { readonly output: OutputFormat }) => {
+    .action(async (ids: string[], { wait, output }: { wait?: true; readonly output: OutputFormat }) => {
       const { terminal } = context;
       const api = context.api();
       const cancelled: Job[] = [];
@@ -24,11 +26,17 @@ export function addCancelCommand(program: Command, context: CommandContext): voi
         try {
           cancelled.push(await api.cancelJob(id));
         } catch (error) {
-          if (!(error instanceof RefusedError)) throw error;
+          if (!(error instanceof ProblemError)) throw error;
           terminal.stderr.write(`error: ${id}: ${error.message}\n`);
           context.exitWith(exitCodeOf(error));
         }
       });
+      if (wait === true && cancelled.length > 0) {
+        const code = await waitForJobs(context, cancelled, { format: output });
+        // That they did not succeed is what was wanted.
+        if (code !== ExitCode.jobNotSucceeded) context.exitWith(code);
+        return;
+      }
       if (cancelled.length > 0 || output !== 'table') {
         printRecords(terminal, output, cancelled, (style) => idsTable(cancelled, style));
       }

@@ -7,13 +7,20 @@ import { checkedBy, wholeNumber } from '../arguments.js';
 import { REQUESTS_AT_ONCE, type CommandContext } from '../context.js';
 import { mapConcurrently } from '../concurrency.js';
 import { ExitCode, exitCodeOf, UsageError } from '../exit-codes.js';
-import { outputOption, printRecords, type OutputFormat } from '../output.js';
-import { RefusedError } from '../store-errors.js';
+import { outputOption, printRecord, printRecords, type OutputFormat } from '../output.js';
+import { ProblemError } from '#client/errors.js';
 import { idsTable, jobsTable } from '../tables.js';
+import { waitForJobs } from '../wait-for-jobs.js';
 
 interface BulkFlags extends DeadLetterFilter {
   readonly all?: true;
   readonly dryRun?: true;
+}
+
+interface RedriveFlags extends BulkFlags {
+  readonly attempts: number;
+  readonly wait?: true;
+  readonly output: OutputFormat;
 }
 
 const attempts = wholeNumber.pipe(z.int().min(1).max(100, { error: 'must be from 1 to 100' }));
@@ -41,17 +48,20 @@ export function addDlqCommand(program: Command, context: CommandContext): void {
         .argParser(checkedBy(attempts))
         .default(4),
     )
+    .option('--wait', 'wait for the end of those that are named')
     .addOption(outputOption())
-    .action(async (ids: string[], flags: BulkFlags & { attempts: number; output: OutputFormat }) => {
-      const { attempts, output, ...bulk } = flags;
-      if (ids.length > 0) await redriveNamed(context, ids, attempts, output);
-      else printResult(context, await context.api().redrive({ ...meant(bulk), attempts }), bulk.dryRun);
+    .action(async (ids: string[], flags: RedriveFlags) => {
+      const { attempts, wait, output: _output, ...bulk } = flags;
+      if (wait === true && ids.length === 0) throw new UsageError('--wait needs the ids of jobs');
+      if (ids.length > 0) await redriveNamed(context, ids, flags);
+      else printResult(context, await context.api().redrive({ ...meant(bulk), attempts }), flags);
     });
 
   withBulk(dlq.command('purge').summary('delete dead jobs'))
     .description('Deletes all dead jobs that match, with their history and output.')
-    .action(async (flags: BulkFlags) =>
-      printResult(context, await context.api().purge(meant(flags)), flags.dryRun),
+    .addOption(outputOption())
+    .action(async ({ output, ...bulk }: BulkFlags & { output: OutputFormat }) =>
+      printResult(context, await context.api().purge(meant(bulk)), { ...bulk, output }),
     );
 }
 
@@ -81,8 +91,7 @@ function meant(flags: BulkFlags): BulkFlags {
 async function redriveNamed(
   context: CommandContext,
   ids: readonly string[],
-  attempts: number,
-  output: OutputFormat,
+  { attempts, wait, output }: RedriveFlags,
 ): Promise<void> {
   const redriven: Job[] = [];
   const api = context.api();
@@ -90,23 +99,27 @@ async function redriveNamed(
     try {
       redriven.push(await api.redriveJob(id, attempts));
     } catch (error) {
-      if (!(error instanceof RefusedError)) throw error;
+      if (!(error instanceof ProblemError)) throw error;
       context.terminal.stderr.write(`error: ${id}: ${error.message}\n`);
       context.exitWith(exitCodeOf(error));
     }
   });
-  printRecords(context.terminal, output, redriven, (style) => idsTable(redriven, style));
+  if (wait === true && redriven.length > 0)
+    context.exitWith(await waitForJobs(context, redriven, { format: output }));
+  else printRecords(context.terminal, output, redriven, (style) => idsTable(redriven, style));
 }
 
 function printResult(
   { terminal, exitWith }: CommandContext,
   result: BulkResult,
-  dryRun: true | undefined,
+  { dryRun, output }: { readonly dryRun?: true; readonly output: OutputFormat },
 ): void {
   const { matched } = result;
   const done = result.redriven ?? result.purged ?? 0;
   const verb = result.redriven === undefined ? 'purged' : 're-driven';
-  terminal.stdout.write(dryRun === true ? `${matched} match\n` : `${done} of ${matched} ${verb}\n`);
+  printRecord(terminal, output, result, () =>
+    dryRun === true ? `${matched} match\n` : `${done} of ${matched} ${verb}\n`,
+  );
   // Jobs that were left alone, because their unique key is taken, are bad news.
   if (dryRun !== true && done < matched) exitWith(ExitCode.failure);
 }

@@ -11,7 +11,7 @@ interface EventsFlags {
   readonly type?: string;
   readonly workflow?: string;
   readonly state?: string;
-  readonly output: 'text' | 'jsonl';
+  readonly output: 'table' | 'text' | 'json' | 'jsonl';
 }
 
 export function addEventsCommand(program: Command, context: CommandContext): void {
@@ -28,9 +28,12 @@ export function addEventsCommand(program: Command, context: CommandContext): voi
     .addOption(new Option('--workflow <ids>', 'only jobs of these workflows, with commas between'))
     .addOption(new Option('--state <states>', 'only changes to these states, with commas between'))
     .addOption(
-      new Option('-o, --output <format>', 'text for people; jsonl (one object a line) for programs')
-        .choices(['text', 'jsonl'])
-        .default('text'),
+      new Option(
+        '-o, --output <format>',
+        'a line each for people; json or jsonl (one object a line) for programs',
+      )
+        .choices(['table', 'text', 'json', 'jsonl'])
+        .default('table'),
     )
     .action(async (id: string | undefined, { output, ...filter }: EventsFlags) => {
       const { stdout, stderr } = context.terminal;
@@ -38,7 +41,10 @@ export function addEventsCommand(program: Command, context: CommandContext): voi
       for await (const { event, data } of context.api().streamEvents(id, filter)) {
         if (event === 'job') {
           stdout.write(
-            output === 'jsonl' ? `${JSON.stringify(data)}\n` : eventLine(jobEvent.parse(data), paint),
+            // Only a line that is complete can be read before the end, and there is none.
+            output === 'json' || output === 'jsonl'
+              ? `${JSON.stringify(data)}\n`
+              : eventLine(jobEvent.parse(data), paint),
           );
         } else if (event === 'gap') {
           stderr.write(`events are missing: ${oneLine(gap.parse(data).detail)}\n`);

@@ -2,11 +2,13 @@
 import { Option, type Command } from 'commander';
 import { SCOPES, type Scope } from '#common/domain/access.js';
 import { parseDuration } from '#common/domain/duration.js';
+import type { ApiKey } from '../answers.js';
 import type { NewApiKey } from '../api.js';
 import type { CommandContext } from '../context.js';
 import { UsageError } from '../exit-codes.js';
 import { keysTable } from '../key-tables.js';
 import { outputOption, printRecord, printRecords, type OutputFormat } from '../output.js';
+import { oneLine } from '../text.js';
 
 interface CreateFlags {
   readonly name: string;
@@ -60,11 +62,16 @@ export function addKeyCommand(program: Command, context: CommandContext): void {
     .summary('end a key')
     .description('Ends keys at once, at every store.')
     .argument('<id...>', 'ids, as `triumvir key list` shows them')
-    .action(async (ids: string[]) => {
+    .addOption(outputOption())
+    .action(async (ids: string[], { output }: { readonly output: OutputFormat }) => {
+      const revoked: ApiKey[] = [];
       for (const id of ids) {
-        const { name } = await context.api().revokeKey(id);
-        context.terminal.stdout.write(`${id} (${name}) revoked\n`);
+        const key = await context.api().revokeKey(id);
+        revoked.push(key);
+        // At once: when the next one fails, this one is revoked all the same.
+        if (output === 'table') context.terminal.stdout.write(`${id} (${oneLine(key.name)}) revoked\n`);
       }
+      if (output !== 'table') printRecords(context.terminal, output, revoked, () => '');
     });
 }
 

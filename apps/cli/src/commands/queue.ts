@@ -16,7 +16,7 @@ import { UsageError } from '../exit-codes.js';
 import { durationOfFlag, queue as queueName } from '../new-job.js';
 import { outputOption, printRecord, printRecords, type OutputFormat } from '../output.js';
 import { queuesTable } from '../queue-tables.js';
-import { RefusedError } from '../store-errors.js';
+import { ProblemError } from '#client/errors.js';
 
 interface OutputFlag {
   readonly output: OutputFormat;
@@ -130,7 +130,7 @@ async function set(
     throw new UsageError('give at least one of --concurrency, --per-key, --rate and --drain');
   const api = context.api();
   const current = await api.getQueue(name).catch((error: unknown) => {
-    if (error instanceof RefusedError && error.status === 404) return undefined;
+    if (error instanceof ProblemError && error.status === 404) return undefined;
     throw error;
   });
   const before = current?.settings ?? UNLIMITED_SETTINGS;

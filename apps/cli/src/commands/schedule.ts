@@ -13,7 +13,8 @@ import { outputOption, printRecord, printRecords, tableStyleOf, type OutputForma
 import { readText } from '../read-text.js';
 import { changesText, occurrencesTable, previewTable, schedulesTable } from '../schedule-tables.js';
 import { parseSchedulesFile } from '../schedules-file.js';
-import { RefusedError } from '../store-errors.js';
+import { waitForJobs } from '../wait-for-jobs.js';
+import { ProblemError } from '#client/errors.js';
 
 interface OutputFlag {
   readonly output: OutputFormat;
@@ -85,10 +86,13 @@ export function addScheduleCommand(program: Command, context: CommandContext): v
     .command('run')
     .summary('make a job of a schedule now, and print its id')
     .argument('<name>', 'name of a schedule')
+    .option('--wait', 'wait for the end of the job')
     .addOption(outputOption())
-    .action(async (name: string, { output }: OutputFlag) => {
-      const run = await context.api().runSchedule(name);
-      printRecord(context.terminal, output, run, () => `${run.jobId}\n`);
+    .action(async (name: string, { wait, output }: OutputFlag & { wait?: true }) => {
+      const api = context.api();
+      const run = await api.runSchedule(name);
+      if (wait !== true) printRecord(context.terminal, output, run, () => `${run.jobId}\n`);
+      else context.exitWith(await waitForJobs(context, [await api.getJob(run.jobId)], { format: output }));
     });
 
   schedule
@@ -99,7 +103,10 @@ export function addScheduleCommand(program: Command, context: CommandContext): v
     .addOption(limitOption())
     .addOption(outputOption())
     .action(
-      async (name: string, { outcome, limit, output }: OutputFlag & { outcome?: string; limit: number }) => {
+      async (
+        name: string,
+        { outcome, limit, output }: OutputFlag & { outcome?: (typeof OUTCOMES)[number]; limit: number },
+      ) => {
         const page = await context.api().listOccurrences(name, { outcome }, limit);
         printRecords(context.terminal, output, page.occurrences, (style) => occurrencesTable(page, style));
         if (page.nextBefore !== null) context.terminal.stderr.write('there are more: use --limit\n');
@@ -124,7 +131,7 @@ async function apply(
     const results: ({ name: string } & Applied)[] = [];
     for (const { name, definition } of definitions) {
       const result = await api.applySchedule(name, definition, onlySay).catch((error: unknown) => {
-        if (error instanceof RefusedError) terminal.stderr.write(`${file}: ${name} was refused\n`);
+        if (error instanceof ProblemError) terminal.stderr.write(`${file}: ${name} was refused\n`);
         throw error;
       });
       results.push({ name, ...result });

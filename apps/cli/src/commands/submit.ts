@@ -5,6 +5,7 @@ import { checkedBy, jsonText, wholeNumber } from '../arguments.js';
 import { mapConcurrently } from '../concurrency.js';
 import { REQUESTS_AT_ONCE, type CommandContext } from '../context.js';
 import { UsageError } from '../exit-codes.js';
+import { followToEnd } from '../follow-output.js';
 import { parseJobsFile, titleOf } from '../jobs-file.js';
 import {
   commandJob,
@@ -20,7 +21,7 @@ import {
 } from '../new-job.js';
 import { outputOption, printRecord, printRecords, type OutputFormat } from '../output.js';
 import { readText } from '../read-text.js';
-import { RefusedError } from '../store-errors.js';
+import { ProblemError } from '#client/errors.js';
 import { idsTable } from '../tables.js';
 import { waitForJobs } from '../wait-for-jobs.js';
 
@@ -29,6 +30,7 @@ interface SubmitFlags extends Omit<NewJob, 'type' | 'retry' | 'expiresAt'> {
   readonly type?: string;
   readonly file?: string;
   readonly wait?: true;
+  readonly follow?: true;
   readonly output: OutputFormat;
 }
 
@@ -88,7 +90,8 @@ export function addSubmitCommand(program: Command, context: CommandContext): voi
       ),
     )
     .option('--file <path>', 'submit every job of this file: {"jobs": [{"name": …, "command": …}, …]}')
-    .option('--wait', 'follow to the end and say what became of it')
+    .option('--wait', 'wait for the end and say what became of it')
+    .addOption(ofOneJob('--follow', 'print what it writes, until it has ended').conflicts(['file', 'wait']))
     .addOption(outputOption())
     .action((command: string | undefined, flags: SubmitFlags) =>
       flags.file === undefined
@@ -98,7 +101,16 @@ export function addSubmitCommand(program: Command, context: CommandContext): voi
 }
 
 function jobOf(command: string | undefined, flags: SubmitFlags): NewJob {
-  const { type, payload, expires, file: _file, wait: _wait, output: _output, ...given } = flags;
+  const {
+    type,
+    payload,
+    expires,
+    file: _file,
+    wait: _wait,
+    follow: _follow,
+    output: _output,
+    ...given
+  } = flags;
   const settings = { ...given, ...(expires === undefined ? {} : { expiresAt: expires }) };
   if (command !== undefined) {
     if (type !== undefined || payload !== undefined) {
@@ -113,7 +125,9 @@ function jobOf(command: string | undefined, flags: SubmitFlags): NewJob {
 
 async function submitOne(context: CommandContext, newJob: NewJob, flags: SubmitFlags): Promise<void> {
   const job = await context.api().submitJob(newJob);
-  if (flags.wait === true) {
+  if (flags.follow === true) {
+    await followToEnd(context, job.id, flags.output === 'table' ? 'text' : flags.output);
+  } else if (flags.wait === true) {
     context.exitWith(await waitForJobs(context, [job], { format: flags.output }));
   } else {
     // Only the id, so that a shell can keep it: id=$(triumvir submit …).
@@ -135,7 +149,7 @@ async function submitFile(
   try {
     await mapConcurrently(newJobs, REQUESTS_AT_ONCE, async (newJob, index) => {
       accepted[index] = await api.submitJob(newJob).catch((error: unknown) => {
-        if (error instanceof RefusedError) {
+        if (error instanceof ProblemError) {
           context.terminal.stderr.write(`${path}: ${titleOf(newJob, index)} was refused\n`);
         }
         throw error;

@@ -108,9 +108,15 @@ export function addWorkflowCommand(program: Command, context: CommandContext): v
         .argParser(checkedBy(wholeNumber.pipe(maxAttempts)))
         .default(MAX_ATTEMPTS.default),
     )
+    .option('--wait', 'wait for its end')
+    .addOption(timeoutOption())
     .addOption(outputOption())
-    .action(async (id: string, { attempts, output }: OutputFlag & { attempts: number }) =>
-      printOne(context, output, await context.api().retryWorkflow(id, attempts)),
+    .action(
+      async (id: string, { attempts, wait, ...flags }: WaitFlags & { attempts: number; wait?: true }) => {
+        const retried = await context.api().retryWorkflow(id, attempts);
+        if (wait === true) await waitAndPrint(context, id, flags);
+        else printOne(context, flags.output, retried);
+      },
     );
 
   workflow

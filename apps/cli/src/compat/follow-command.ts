@@ -1,7 +1,7 @@
 /** One command on its way: handed to a server, then asked about until it has ended, whichever servers come and go. */
 import { randomUUID } from 'node:crypto';
 import { status, type ServiceError } from '@grpc/grpc-js';
-import { pause } from '../deadline.js';
+import { pause } from '#client/deadline.js';
 import type { JobService, JobStatus } from './job-service.js';
 import type { ServerChoice } from './server-choice.js';
 

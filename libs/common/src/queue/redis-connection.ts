@@ -7,6 +7,19 @@ const MAX_RECONNECT_PAUSE_MS = 1000;
 /** A publisher would rather hear of a failure than wait for a silent server, in milliseconds. */
 const COMMAND_TIMEOUT_MS = 5000;
 
+/** A client for the Redis of the environment. */
+export function clientOf(environment: RedisEnvironment, options: RedisOptions): Redis {
+  const { REDIS_URL, REDIS_HOST, REDIS_PORT, REDIS_USERNAME, REDIS_PASSWORD } = environment;
+  if (REDIS_URL !== undefined) return new Redis(REDIS_URL, options);
+  return new Redis({
+    host: REDIS_HOST,
+    port: REDIS_PORT,
+    ...(REDIS_USERNAME === undefined ? {} : { username: REDIS_USERNAME }),
+    ...(REDIS_PASSWORD === undefined ? {} : { password: REDIS_PASSWORD }),
+    ...options,
+  });
+}
+
 function connect(environment: RedisEnvironment, options: RedisOptions, log: Logger): Redis {
   const common: RedisOptions = {
     connectTimeout: 5000,
@@ -16,17 +29,7 @@ function connect(environment: RedisEnvironment, options: RedisOptions, log: Logg
     reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
     ...options,
   };
-  const { REDIS_URL, REDIS_HOST, REDIS_PORT, REDIS_USERNAME, REDIS_PASSWORD } = environment;
-  const redis =
-    REDIS_URL === undefined
-      ? new Redis({
-          host: REDIS_HOST,
-          port: REDIS_PORT,
-          ...(REDIS_USERNAME === undefined ? {} : { username: REDIS_USERNAME }),
-          ...(REDIS_PASSWORD === undefined ? {} : { password: REDIS_PASSWORD }),
-          ...common,
-        })
-      : new Redis(REDIS_URL, common);
+  const redis = clientOf(environment, common);
   let down = false;
   redis.on('error', (error: unknown) => {
     log.log(down ? 'debug' : 'warn', 'redis connection failed', { error });

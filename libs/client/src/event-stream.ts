@@ -2,17 +2,19 @@
  * A stream of events from the store that survives the store: when it ends, breaks or falls silent, it is opened again where
  * it was, for as long as the store is not away for too long.
  */
+import { authorization, type Connection } from './connection.js';
 import { pause, withDeadline } from './deadline.js';
-import { isRetryable, retryDelayMs, urlOf, type HttpOptions } from './http.js';
+import { errorOf, networkFault, UnexpectedAnswerError, UnreachableError } from './errors.js';
+import { isRetryable, retryDelayMs } from './retry.js';
 import { serverSentEvents, type ServerSentEvent } from './server-sent-events.js';
-import { networkFault, refusalOf, UnexpectedAnswerError, UnreachableError } from './store-errors.js';
 
 export interface StreamMessage {
   readonly event: string;
   readonly data: unknown;
 }
 
-interface StreamRequest {
+export interface StreamRequest {
+  /** Below the base URL, without a slash in front. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | undefined>>;
 }
@@ -24,17 +26,17 @@ const PATIENCE_MS = 60_000;
 
 /**
  * Yields events until the store says that there are no more.
- * @throws RefusedError, UnreachableError, UnexpectedAnswerError, or the reason of the signal
+ * @throws ProblemError, UnreachableError, UnexpectedAnswerError, or the reason of the signal
  */
 export async function* streamEvents(
-  options: HttpOptions,
+  connection: Connection,
   request: StreamRequest,
 ): AsyncGenerator<StreamMessage> {
   let lastId = '';
   let giveUpAt = performance.now() + PATIENCE_MS;
   for (let failures = 1; ; failures += 1) {
     try {
-      for await (const { id, name, data } of connection(options, request, lastId)) {
+      for await (const { id, name, data } of listen(connection, request, lastId)) {
         lastId = id;
         giveUpAt = performance.now() + PATIENCE_MS;
         failures = 0;
@@ -42,50 +44,51 @@ export async function* streamEvents(
       }
       if (lastId === 'done') return;
     } catch (error) {
-      options.signal.throwIfAborted();
-      if (!isRetryable(error) || performance.now() > giveUpAt) throw error;
-      await pause(retryDelayMs(error, failures), options.signal);
+      connection.signal.throwIfAborted();
+      if (!isRetryable(error, true) || performance.now() > giveUpAt) throw error;
+      await pause(retryDelayMs(error, failures), connection.signal);
     }
   }
 }
 
-async function* connection(
-  options: HttpOptions,
+async function* listen(
+  connection: Connection,
   request: StreamRequest,
   lastId: string,
 ): AsyncGenerator<ServerSentEvent> {
+  const { baseUrl } = connection;
   const cut = new AbortController();
-  const abort = () => cut.abort(options.signal.reason);
-  options.signal.addEventListener('abort', abort, { once: true });
-  const silent = () => new UnreachableError(options.baseUrl, `nothing heard for ${SILENT_MS / 1000} s`);
+  const abort = () => cut.abort(connection.signal.reason);
+  connection.signal.addEventListener('abort', abort, { once: true });
+  const silent = () => new UnreachableError(baseUrl, `nothing heard for ${SILENT_MS / 1000} s`);
   try {
     const response = await withDeadline(cut.signal, SILENT_MS, silent, (signal) =>
-      open(options, request, lastId, cut, signal),
+      open(connection, request, lastId, cut, signal),
     );
     if (response.status === 204) {
       yield { name: 'message', data: undefined, id: 'done' };
       return;
     }
-    if (!response.ok) throw refusalOf(response, await response.text());
+    if (!response.ok) throw errorOf(baseUrl, response, await response.text());
     if (response.body === null || !response.headers.get('content-type')?.startsWith('text/event-stream'))
-      throw new UnexpectedAnswerError(options.baseUrl, 'it is no stream of events');
+      throw new UnexpectedAnswerError(baseUrl, 'it is no stream of events');
     const events = serverSentEvents(response.body);
     for (;;) {
       const next = await withDeadline(cut.signal, SILENT_MS, silent, (signal) =>
-        nextOf(options, events, signal),
+        nextOf(baseUrl, events, signal),
       );
       if (next.done === true) return;
       yield lastId !== '' && next.value.id === '' ? { ...next.value, id: lastId } : next.value;
     }
   } finally {
-    options.signal.removeEventListener('abort', abort);
+    connection.signal.removeEventListener('abort', abort);
     cut.abort();
   }
 }
 
 /** The deadline is for the headers alone; `cut` ends the rest. */
 async function open(
-  options: HttpOptions,
+  connection: Connection,
   request: StreamRequest,
   lastId: string,
   cut: AbortController,
@@ -94,24 +97,33 @@ async function open(
   const abort = () => cut.abort(deadline.reason);
   deadline.addEventListener('abort', abort, { once: true });
   try {
-    return await fetch(urlOf(options.baseUrl, request), {
+    return await fetch(urlOf(connection.baseUrl, request), {
       headers: {
         accept: 'text/event-stream, application/problem+json',
-        ...(options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` }),
+        ...authorization(connection),
         ...(lastId === '' ? {} : { 'last-event-id': lastId }),
       },
       signal: cut.signal,
     });
   } catch (error) {
     deadline.throwIfAborted();
-    throw new UnreachableError(options.baseUrl, networkFault(error), { cause: error });
+    throw new UnreachableError(connection.baseUrl, networkFault(error), { cause: error });
   } finally {
     deadline.removeEventListener('abort', abort);
   }
 }
 
+function urlOf(baseUrl: URL, { path, query }: StreamRequest): URL {
+  const url = new URL(baseUrl);
+  url.pathname = `${baseUrl.pathname.replace(/\/$/, '')}/${path}`;
+  for (const [name, value] of Object.entries(query ?? {})) {
+    if (value !== undefined) url.searchParams.set(name, value);
+  }
+  return url;
+}
+
 async function nextOf(
-  options: HttpOptions,
+  baseUrl: URL,
   events: AsyncGenerator<ServerSentEvent>,
   signal: AbortSignal,
 ): Promise<IteratorResult<ServerSentEvent, unknown>> {
@@ -122,6 +134,6 @@ async function nextOf(
     return await Promise.race([events.next(), stopped]);
   } catch (error) {
     signal.throwIfAborted();
-    throw new UnreachableError(options.baseUrl, networkFault(error), { cause: error });
+    throw new UnreachableError(baseUrl, networkFault(error), { cause: error });
   }
 }

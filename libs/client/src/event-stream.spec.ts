@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
+import { connectionOf } from './connection.js';
 import { streamEvents } from './event-stream.js';
-import { RefusedError } from './store-errors.js';
+import { ProblemError } from './errors.js';
 
 let server: Server | undefined;
 afterEach(() => {
@@ -35,11 +36,13 @@ const status =
   (response) =>
     response
       .writeHead(code, { 'content-type': 'application/problem+json' })
-      .end(JSON.stringify({ detail: 'no' }));
+      .end(
+        JSON.stringify({ type: 'urn:triumvir:problem:not-found', title: 'No', detail: 'no', status: code }),
+      );
 
 async function read(url: URL, signal = new AbortController().signal) {
   const messages = [];
-  for await (const message of streamEvents({ baseUrl: url, signal }, { path: 'events' }))
+  for await (const message of streamEvents(connectionOf({ baseUrl: url, signal }), { path: 'events' }))
     messages.push(message);
   return messages;
 }
@@ -66,7 +69,7 @@ test('an answer of 204 means that everything has been told', async () => {
 
 test('a refusal is an error at once', async () => {
   const { url, asked } = await storeThat(status(404));
-  await expect(read(url)).rejects.toThrow(RefusedError);
+  await expect(read(url)).rejects.toThrow(ProblemError);
   expect(asked).toHaveLength(1);
 });
 
@@ -82,7 +85,9 @@ test('an interruption ends it with its reason, while it waits for the next event
     response.writeHead(200, { 'content-type': 'text/event-stream' }).write('event: job\ndata: 1\n\n');
   });
   const interruption = new AbortController();
-  const events = streamEvents({ baseUrl: url, signal: interruption.signal }, { path: 'events' });
+  const events = streamEvents(connectionOf({ baseUrl: url, signal: interruption.signal }), {
+    path: 'events',
+  });
   expect((await events.next()).value).toEqual({ event: 'job', data: 1 });
   const next = events.next();
   interruption.abort(new Error('enough'));
