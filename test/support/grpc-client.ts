@@ -170,12 +170,24 @@ export async function listedServices(address: string, settings: CallSettings = {
   return names;
 }
 
+/** What a call was refused with. */
+export async function refusal(call: Promise<unknown>): Promise<GrpcFailure> {
+  const outcome = await call.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (!(outcome instanceof GrpcFailure)) throw new Error('the call was not refused', { cause: outcome });
+  return outcome;
+}
+
 /** What a call ended with, its details decoded. */
 export class GrpcFailure extends Error {
   override readonly name = 'GrpcFailure';
   readonly code: number;
   /** Field and description of each violation. */
   readonly violations: readonly { readonly field: string; readonly description: string }[];
+  /** States that can follow, where a job's present one does not allow what was asked for. */
+  readonly allowed: readonly string[] | undefined;
   /** Seconds after which to try again. */
   readonly retryAfterS: number | undefined;
 
@@ -192,6 +204,8 @@ export class GrpcFailure extends Error {
     this.violations =
       detail<{ field_violations: GrpcFailure['violations'] }>('google.rpc.BadRequest')?.field_violations ??
       [];
+    const info = detail<{ metadata: Record<string, string> }>('google.rpc.ErrorInfo');
+    this.allowed = info?.metadata['allowed']?.split(',').filter((state) => state !== '');
     this.retryAfterS = detail<{ retry_delay: { seconds: number } }>('google.rpc.RetryInfo')?.retry_delay
       .seconds;
   }
