@@ -97,6 +97,32 @@ export class GrpcClient {
     }
   }
 
+  /** Makes a call, of any service, and resolves with the status code and what was answered until then. */
+  attempt(
+    { path, responseStream, requestSerialize, responseDeserialize }: ServiceDefinition[string],
+    request: object,
+    settings: CallSettings = {},
+  ): Promise<{ code: number; answers: Message[] }> {
+    const [metadata, options] = [metadataOf(settings), optionsOf(settings)];
+    const answers: Message[] = [];
+    const call = [path, requestSerialize, responseDeserialize, request, metadata, options] as const;
+    return new Promise((resolve) => {
+      if (responseStream) {
+        const stream = this.#client.makeServerStreamRequest(...call);
+        stream.on('data', (answer: Message) => answers.push(answer));
+        stream.on('error', () => undefined);
+        stream.on('status', ({ code }) => resolve({ code, answers }));
+      } else {
+        const take = (_error: unknown, answer?: object) => {
+          if (answer !== undefined) answers.push(answer as Message);
+        };
+        this.#client
+          .makeUnaryRequest(...call, take)
+          .on('status', ({ code }) => setImmediate(resolve, { code, answers }));
+      }
+    });
+  }
+
   /** Sends bytes that need not be a message, and resolves with the status code of the answer. */
   codeOf(path: string, bytes: Uint8Array, isStream: boolean, settings: CallSettings = {}): Promise<number> {
     const asIs = (value: Buffer) => value;

@@ -96,8 +96,10 @@ const encoded = (value: unknown) =>
   encodeURIComponent((typeof value === 'string' ? value : (JSON.stringify(value) ?? '')).toWellFormed())
     .replaceAll('%40', '@')
     .replaceAll('%3A', ':');
+/** Longer headers are refused by Node, before anything of ours sees them. */
 const asHeader = (value: unknown) =>
   String(value)
+    .slice(0, 3000)
     .replaceAll(/[^\x20-\x7e]/g, '?')
     .trim();
 
