@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ApiClient, type Answer } from '../support/api-client.js';
 import { startCluster, type Cluster } from '../support/cluster.js';
 import { DescribedApi } from '../support/described-api.js';
-import { fuzz, FUZZ_SETTINGS, mostMb, REQUESTS, storeLog } from '../support/fuzzing.js';
+import { fuzz, FUZZ_SETTINGS, mostMb, patiently, REQUESTS, storeLog } from '../support/fuzzing.js';
 import {
   learn,
   requestsFor,
@@ -75,7 +75,10 @@ test(`random requests are answered as documented and never by a 5xx, and leave a
   const { warmMb, endMb } = await fuzz(requests, cluster, async (request) => {
     if (wrong.length >= ENOUGH) return;
     try {
-      const status = await send(request);
+      const status = await patiently(
+        () => send(request),
+        (answered) => answered === 503 && !TELLS_HEALTH.test(request.path),
+      );
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
       if (status >= 500 && !TELLS_HEALTH.test(request.path)) wrong.push({ what: status, request });
     } catch (error) {

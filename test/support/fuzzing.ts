@@ -7,6 +7,7 @@ import type { Cluster } from './cluster.js';
 export const REQUESTS = Number(process.env['FUZZ_REQUESTS'] ?? 2000);
 export const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
 const AT_ONCE = 32;
+const TRIES = 5;
 /** Made at once, so that not all requests are in memory. */
 const CHUNK = 500;
 /** The only queue that is drained: random texts become commands too, in other queues, and those must not run. */
@@ -40,6 +41,16 @@ export async function fuzz<Item>(
     }),
   );
   return { warmMb, endMb: await residentMb(watched) };
+}
+
+/** Tries as often as a client would that is told to try again: on a busy machine a statement may take too long. */
+export async function patiently<Outcome>(
+  attempt: () => Promise<Outcome>,
+  isToBeTriedAgain: (outcome: Outcome) => boolean,
+): Promise<Outcome> {
+  let outcome = await attempt();
+  for (let tries = 1; tries < TRIES && isToBeTriedAgain(outcome); tries += 1) outcome = await attempt();
+  return outcome;
 }
 
 export async function residentMb(cluster: Cluster): Promise<number> {

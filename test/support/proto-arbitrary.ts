@@ -91,6 +91,9 @@ const NAMED: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   id: placeholder('id'),
   jobId: placeholder('id'),
   types: fc.constant([WORKER_TYPE]),
+  queues: fc.constant([]),
+  worker: fc.constant('w'),
+  text: fc.constantFrom('x', 'two\nlines'),
   type: fc.constantFrom(WORKER_TYPE, 'print', 'command'),
 };
 
@@ -104,13 +107,22 @@ export function messageArbitrary(
   const isAboutLease = fields.some(({ name }) => camelCase(name) === 'leaseToken');
   // A job and its token, together.
   const held = fc.nat(199).map((nth) => ({ job_id: `@@leased:${nth}@@`, lease_token: `@@token:${nth}@@` }));
-  const message = fc.record(
-    Object.fromEntries(fields.map((field) => [field.name, fieldArbitrary(protos, field, depth)])),
-    { requiredKeys: [] },
-  );
+  const message = fc
+    .record(Object.fromEntries(fields.map((field) => [field.name, oftenAbsent(protos, field, depth)])))
+    .map((all) => Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)));
   return isAboutLease
     ? fc.tuple(message, held, fc.nat(4)).map(([some, own, nth]) => (nth > 0 ? { ...some, ...own } : some))
     : message;
+}
+
+/** What a message is mostly about is mostly there; of the rest a little, or hardly any message would be accepted. */
+function oftenAbsent(protos: PackageDefinition, field: Field, depth: number): fc.Arbitrary<unknown> {
+  const isNamed = camelCase(field.name) in NAMED;
+  const isPart =
+    field.type === 'TYPE_MESSAGE' && WELL_KNOWN[field.typeName.split('.').at(-1) ?? ''] === undefined;
+  const absent = { weight: isNamed || isPart ? 1 : 4, arbitrary: fc.constant(undefined) };
+  const there = { weight: isNamed || isPart ? 9 : 1, arbitrary: fieldArbitrary(protos, field, depth) };
+  return fc.oneof<fc.MaybeWeightedArbitrary<unknown>[]>(there, absent);
 }
 
 function fieldArbitrary(protos: PackageDefinition, field: Field, depth: number): fc.Arbitrary<unknown> {
