@@ -18,6 +18,8 @@ import {
 } from '../support/request-arbitrary.js';
 import { Pool } from '../support/schema-arbitrary.js';
 
+/** Without one, the first key that is made at random would close the API to everybody else. */
+const KEY = 'the-key-of-these-tests-and-no-other';
 const READ_EACH = 300;
 /** Faults after which no more are looked for. */
 const ENOUGH = 20;
@@ -30,8 +32,8 @@ let cluster: Cluster;
 let api: ApiClient;
 
 beforeAll(async () => {
-  cluster = await startCluster({ env: FUZZ_SETTINGS });
-  api = new ApiClient([cluster.url]);
+  cluster = await startCluster({ env: { ...FUZZ_SETTINGS, STORE_BOOTSTRAP_KEY: KEY } });
+  api = new ApiClient([cluster.url], KEY);
   await api.request('PUT', `/api/v1/types/${WORKER_TYPE}`, {});
 });
 
@@ -52,7 +54,10 @@ async function send({ method, path, headers, body }: FuzzedRequest): Promise<num
   const stop = new AbortController();
   const response = await fetch(`${cluster.url}${filled}`, {
     method,
-    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, pool.fill(value)])),
+    headers: {
+      authorization: `Bearer ${KEY}`,
+      ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, pool.fill(value)])),
+    },
     ...(body === undefined ? {} : { body: pool.fill(body, asJson) }),
     signal: AbortSignal.any([stop.signal, AbortSignal.timeout(30_000)]),
   });

@@ -49,6 +49,12 @@ const KINDS_OF_NAMES: Readonly<Record<string, fc.Arbitrary<string>>> = {
 
 /** Names of an answer's fields whose values later requests may name. */
 export function learn(pool: Pool, path: string, answer: unknown): void {
+  if (path.startsWith('/api/v1/keys')) {
+    // Only those that were made here: without the key of the test itself nothing else would be learnt.
+    const { id, key } = (answer ?? {}) as { id?: string; key?: string };
+    if (id !== undefined && key !== undefined) pool.add('key', id);
+    return;
+  }
   const id = path.startsWith('/api/v1/workflows') ? 'workflow' : 'id';
   pool.learn(answer, { id, jobId: 'id', task_id: 'id', workflowId: 'workflow', nextCursor: 'cursor' });
   const { leases = [] } = (answer ?? {}) as { leases?: { leaseToken: string; job: { id: string } }[] };
@@ -68,6 +74,7 @@ function tidy(object: Record<string, unknown>): Record<string, unknown> {
     ...(object['start'] != null ? ['end'] : []),
   ];
   const tidied = Object.fromEntries(Object.entries(object).filter(([key]) => !untidy.includes(key)));
+  if ('job' in tidied && tidied['cron'] == null && tidied['every'] == null) tidied['every'] = '1h';
   const { jobs } = tidied;
   return Array.isArray(jobs) ? { ...tidied, jobs: jobs.map(named) } : tidied;
 }
@@ -86,6 +93,7 @@ type Care = 'valid' | 'sloppy' | 'wild';
 function parameterOf(path: string, name: string, nth: number): fc.Arbitrary<string> {
   if (path.startsWith('/api/v1/leases/')) return fc.constant(`@@leased:${nth}@@`);
   if (path.startsWith('/api/v1/workflows/')) return placeholder('workflow');
+  if (path.startsWith('/api/v1/keys/')) return placeholder('key');
   return name === 'name'
     ? (KINDS_OF_NAMES[path.split('/')[3] ?? ''] ?? placeholder('id'))
     : placeholder('id');

@@ -51,6 +51,10 @@ export interface MakerOptions {
   readonly tidy: (object: Record<string, unknown>) => Record<string, unknown>;
 }
 
+/** An object with all that it may have is hardly ever accepted. */
+const oftenAbsent = (there: fc.Arbitrary<unknown>) =>
+  fc.oneof({ weight: 1, arbitrary: there }, { weight: 2, arbitrary: fc.constant(undefined) });
+
 /** Mistakes are made at one of about so many places. */
 const PLACES = 25;
 const DEPTH = 6;
@@ -110,10 +114,17 @@ export class SchemaMaker {
     const properties = Object.entries((schema['properties'] ?? {}) as Record<string, Schema>);
     const required = (schema['required'] ?? []) as string[];
     const fields = properties.filter(([key]) => depth > 0 || required.includes(key));
-    const record = fc.record(
-      Object.fromEntries(fields.map(([key, field]) => [key, this.value(field, key, depth - 1)])),
-      { requiredKeys: this.sloppy ? [] : required },
-    );
+    const record = fc
+      .record(
+        Object.fromEntries(
+          fields.map(([key, field]) => {
+            const there = this.value(field, key, depth - 1);
+            return [key, required.includes(key) ? there : oftenAbsent(there)];
+          }),
+        ),
+        { requiredKeys: this.sloppy ? [] : required },
+      )
+      .map((all) => Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)));
     const rest = schema['additionalProperties'];
     if (properties.length > 0) {
       if (!this.sloppy) return record.map(this.options.tidy);

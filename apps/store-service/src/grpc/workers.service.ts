@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import type { MessageTypeDefinition } from '@grpc/proto-loader';
 import { loadProtos, serviceOf } from '#common/grpc/protos.js';
+import { AuditLog } from '../audit/audit-log.js';
 import { BATCH_LIMIT_BYTES } from '../http/bodies.js';
 import { Problem } from '../http/problem.js';
 import { checked } from '../http/validation.js';
@@ -16,6 +17,7 @@ import {
 } from '../workers/lease.schemas.js';
 import { LeaseService } from '../workers/lease.service.js';
 import type { LeaseBatchResult } from '../workers/lease.views.js';
+import { requireQueues } from '../workers/required-queues.js';
 import { WorkerTypes } from '../workers/worker-types.js';
 import { unary, type Call, type GrpcService, type Method } from './calls.js';
 import { statusMessage } from './status.js';
@@ -48,8 +50,8 @@ export class WorkersGrpcService {
     name: NAME,
     definition: serviceOf(PROTOS, NAME),
     methods: {
-      AnnounceType: unary((request: AnnounceTypeMessage) => this.#announce(request)),
-      LeaseJobs: unary((request: LeaseJobsMessage, call) => this.#lease(request, call)),
+      AnnounceType: unary('operate', (request: AnnounceTypeMessage, call) => this.#announce(request, call)),
+      LeaseJobs: unary('operate', (request: LeaseJobsMessage, call) => this.#lease(request, call)),
       Heartbeat: this.#report('heartbeat'),
       AppendOutput: this.#report('output'),
       CompleteJob: this.#report('complete'),
@@ -58,6 +60,7 @@ export class WorkersGrpcService {
       ReleaseJob: this.#report('release'),
       ConfirmCancel: this.#report('cancelled'),
       ReportMany: unary(
+        'operate',
         (request: { readonly reports?: readonly ReportOneof[] }) => this.#reportMany(request),
         BATCH_LIMIT_BYTES,
       ),
@@ -69,17 +72,24 @@ export class WorkersGrpcService {
     private readonly leases: LeaseService,
     private readonly batches: LeaseBatchService,
     private readonly types: WorkerTypes,
+    private readonly audit: AuditLog,
   ) {}
 
-  async #announce({ type, payloadSchema }: AnnounceTypeMessage): Promise<object> {
+  async #announce({ type, payloadSchema }: AnnounceTypeMessage, { caller }: Call): Promise<object> {
     const name = checked(typeNameSchema.shape.name, type, 'validation-failed', ['type']);
     const schema = payloadSchema && jsonOfStruct(payloadSchema);
     const announced = checked(announcedTypeSchema, { payloadSchema: schema }, 'validation-failed');
-    return { isNew: await this.types.announce({ type: name, ...announced }) };
+    const audited = { action: `${NAME}/AnnounceType`, target: name };
+    const isNew = await this.audit.recorded(caller, audited, () => {
+      caller.requireAllQueues();
+      return this.types.announce({ type: name, ...announced });
+    });
+    return { isNew };
   }
 
-  async #lease(request: LeaseJobsMessage, { signal }: Call): Promise<object> {
+  async #lease(request: LeaseJobsMessage, { caller, signal }: Call): Promise<object> {
     const wanted = checked(leaseRequestSchema, leaseRequestOf(request), 'validation-failed');
+    requireQueues(wanted, caller);
     await this.types.checkLeasable(wanted.types);
     const leases = await this.desk.take(wanted, signal);
     const messages = leases.map(leaseMessage);
@@ -89,7 +99,7 @@ export class WorkersGrpcService {
   }
 
   #report(action: LeaseActionName): Method {
-    return unary(async (request: ReportMessage) => {
+    return unary('operate', async (request: ReportMessage) => {
       const { jobId, action: checkedAction } = readLeaseItem(reportOf(action, request));
       return answerMessage(await this.leases.act(jobId, checkedAction));
     });
