@@ -28,6 +28,8 @@ const SERVICES = [
   'scheduler.TaskScheduler',
   'grpcapi.CoordinatorService',
 ];
+/** Number, as a client gets it. */
+const TRY_AGAIN: number = status.UNAVAILABLE;
 const FAULTS = new Set<number>([status.INTERNAL, status.UNKNOWN, status.UNAVAILABLE, status.DATA_LOSS]);
 /** Faults after which no more are looked for. */
 const ENOUGH = 20;
@@ -120,7 +122,7 @@ test('random calls meet no status that means a fault of the store, which lives o
     if (failed.length >= ENOUGH) return;
     const code = await patiently(
       () => make(call, client),
-      (answered) => answered === status.UNAVAILABLE,
+      (answered) => answered === TRY_AGAIN,
     );
     counts.set(code, (counts.get(code) ?? 0) + 1);
     if (FAULTS.has(code)) failed.push({ code, path: call.method.path, request: call.request });
