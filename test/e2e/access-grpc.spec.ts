@@ -13,6 +13,7 @@ const ADMIN_KEY = 'the-key-of-these-tests-and-no-other';
 
 const serviceIn = (file: string, name: string) => ownProtos(file)[name] as ServiceDefinition;
 const SERVICE = serviceIn('triumvir/v1/jobs.proto', 'triumvir.v1.JobService');
+const WORKERS = serviceIn('triumvir/v1/workers.proto', 'triumvir.v1.WorkerService');
 const OTHERS = serviceIn('scheduler.proto', 'scheduler.JobService');
 const TASKS = serviceIn('scheduler.proto', 'scheduler.TaskScheduler');
 const COORDINATOR = serviceIn('grpcapi.proto', 'grpcapi.CoordinatorService');
@@ -22,6 +23,21 @@ const NEEDED: readonly (readonly [ServiceDefinition, Readonly<Record<string, Sco
   [
     SERVICE,
     { SubmitJob: 'submit', SubmitJobs: 'submit', GetJob: 'read', WatchJob: 'read', CancelJob: 'operate' },
+  ],
+  [
+    WORKERS,
+    {
+      AnnounceType: 'operate',
+      LeaseJobs: 'operate',
+      Heartbeat: 'operate',
+      AppendOutput: 'operate',
+      CompleteJob: 'operate',
+      FailJob: 'operate',
+      SnoozeJob: 'operate',
+      ReleaseJob: 'operate',
+      ConfirmCancel: 'operate',
+      ReportMany: 'operate',
+    },
   ],
   [OTHERS, { SubmitJob: 'submit', GetJobStatus: 'read' }],
   [TASKS, { SubmitTask: 'submit', GetTaskStatus: 'read' }],

@@ -8,10 +8,10 @@ import { startCluster, type Cluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
 import {
   GrpcClient,
-  GrpcFailure,
   healthService,
   listedServices,
   ownProtos,
+  refusal,
   type Message,
 } from '../support/grpc-client.js';
 import { launchService, waitUntilReady } from '#tools/services.js';
@@ -48,16 +48,6 @@ const command = (line: string, rest: Message = {}): Message => ({
 
 async function submit(job: Message, metadata: Record<string, string> = {}): Promise<Message> {
   return (await jobs.call('SubmitJob', { job }, { metadata }))['job'] as Message;
-}
-
-/** What the call was refused with. */
-async function refusal(call: Promise<unknown>): Promise<GrpcFailure> {
-  const outcome = await call.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  if (!(outcome instanceof GrpcFailure)) throw new Error('the call was not refused', { cause: outcome });
-  return outcome;
 }
 
 describe('a job', () => {
@@ -135,9 +125,37 @@ describe('a job', () => {
     const { id } = await submit(command('sleep 2'));
     const states: unknown[] = [];
     for await (const job of jobs.stream('WatchJob', { id })) states.push(job['state']);
-    expect(states.at(-1)).toBe('JOB_STATE_SUCCEEDED');
-    expect(states).toContain('JOB_STATE_RUNNING');
+    expect(states.slice(-2)).toEqual(['JOB_STATE_RUNNING', 'JOB_STATE_SUCCEEDED']);
     expect(new Set(states).size).toBe(states.length);
+  });
+
+  test('is watched through every step, however quick, by each of many', async () => {
+    const path = '/api/v1/queues/watched';
+    await api.request('PUT', path, {});
+    expect((await api.request('POST', `${path}/pause`)).status).toBe(200);
+    const { id } = await submit(
+      command('exit 1', { queue: 'watched', max_attempts: 2, retry: { fixed: {} } }),
+    );
+    const watches = Array.from({ length: 20 }, () => jobs.stream('WatchJob', { id }));
+    const firsts = await Promise.all(watches.map(async (watch) => (await watch.next()).value as Message));
+    await api.request('POST', `${path}/resume`);
+    const told = await Promise.all(
+      watches.map(async (watch, n) => {
+        const messages = [firsts[n] ?? {}];
+        for await (const message of watch) messages.push(message);
+        return messages.map(({ state, attempt }) => `${String(state)} ${String(attempt)}`);
+      }),
+    );
+    for (const steps of told)
+      expect(steps).toEqual([
+        'JOB_STATE_SCHEDULED 0',
+        'JOB_STATE_QUEUED 0',
+        'JOB_STATE_RUNNING 1',
+        'JOB_STATE_SCHEDULED 1',
+        'JOB_STATE_QUEUED 1',
+        'JOB_STATE_RUNNING 2',
+        'JOB_STATE_DEAD 2',
+      ]);
   });
 
   test('is cancelled, once', async () => {
@@ -302,6 +320,7 @@ describe('health and reflection', () => {
     for (const service of [
       '',
       'triumvir.v1.JobService',
+      'triumvir.v1.WorkerService',
       'scheduler.JobService',
       'grpcapi.CoordinatorService',
     ])
@@ -319,6 +338,7 @@ describe('health and reflection', () => {
       'scheduler.JobService',
       'scheduler.TaskScheduler',
       'triumvir.v1.JobService',
+      'triumvir.v1.WorkerService',
     ]);
   });
 });

@@ -18,6 +18,8 @@ export interface ClusterOptions {
   readonly executors?: number;
   /** Settings for every service; they go before those that the cluster makes up (DATABASE_URL and so on). */
   readonly env?: Readonly<Record<string, string>>;
+  /** Of the settings that the cluster makes up, those that others stand for. */
+  readonly without?: readonly string[];
 }
 
 /** One process of the cluster. */
@@ -151,22 +153,23 @@ export class Cluster {
 
 /** Starts the cluster; resolves when all of it is ready. */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
-  const { stores = 1, schedulers = 1, executors = 1, env = {} } = options;
+  const { stores = 1, schedulers = 1, executors = 1, env = {}, without = [] } = options;
   const { redisUrl, zookeeperHost } = testServers();
   const database = await createTestDatabase();
+  const settings = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: process.env['HOME'] ?? '/',
+    NODE_ENV: 'test',
+    LOG_FORMAT: 'json',
+    DATABASE_URL: database.url,
+    REDIS_URL: redisUrl,
+    REDIS_PREFIX: uniqueName('test'),
+    ZOOKEEPER_HOST: zookeeperHost,
+    ZOOKEEPER_ROOT: uniqueZookeeperRoot(),
+    ...env,
+  };
   const cluster = new Cluster(
-    {
-      PATH: process.env['PATH'] ?? '',
-      HOME: process.env['HOME'] ?? '/',
-      NODE_ENV: 'test',
-      LOG_FORMAT: 'json',
-      DATABASE_URL: database.url,
-      REDIS_URL: redisUrl,
-      REDIS_PREFIX: uniqueName('test'),
-      ZOOKEEPER_HOST: zookeeperHost,
-      ZOOKEEPER_ROOT: uniqueZookeeperRoot(),
-      ...env,
-    },
+    Object.fromEntries(Object.entries(settings).filter(([name]) => !without.includes(name))),
     () => database.drop(),
   );
   try {

@@ -12,6 +12,7 @@ export interface Described {
   readonly parameters: readonly {
     readonly name: string;
     readonly in: string;
+    readonly schema: Node;
     readonly example?: unknown;
   }[];
   /** By media type. */
@@ -21,6 +22,7 @@ export interface Described {
 
 interface Media {
   readonly example?: unknown;
+  readonly schema: Node;
   /** Address of the schema within the document. */
   readonly schemaAt: string;
 }
@@ -44,11 +46,11 @@ const FORMATS = {
 
 export class DescribedApi {
   readonly operations: readonly Described[];
-  readonly #document: Node;
+  readonly document: Node;
   readonly #ajv = new Ajv2020({ strict: false, allErrors: true, formats: FORMATS });
 
   constructor(document: unknown = JSON.parse(readFileSync(join(ROOT, DOCUMENT), 'utf8'))) {
-    this.#document = document as Node;
+    this.document = document as Node;
     this.#ajv.addSchema(closed(document) as Node, DOCUMENT);
     this.operations = this.#read();
   }
@@ -90,7 +92,7 @@ export class DescribedApi {
   }
 
   #read(): Described[] {
-    const operations = Object.entries(this.#document['paths'] as Node).flatMap(([path, item]) =>
+    const operations = Object.entries(this.document['paths'] as Node).flatMap(([path, item]) =>
       Object.entries(item as Record<string, Node>).map(([method, operation]): Described => {
         const at = `#/paths/${escaped(path)}/${method}`;
         const body = operation['requestBody'] as Node | undefined;
@@ -119,7 +121,7 @@ export class DescribedApi {
     const found = reference
       .slice(2)
       .split('/')
-      .reduce((node, key) => node[key] as Node, this.#document);
+      .reduce((node, key) => node[key] as Node, this.document);
     return { content: medias(found['content'] as Node, reference) };
   }
 }
@@ -128,7 +130,11 @@ function medias(content: Node, at: string): Record<string, Media> {
   return Object.fromEntries(
     Object.entries(content as Record<string, Node>).map(([mediaType, media]) => [
       mediaType,
-      { example: media['example'], schemaAt: `${at}/content/${escaped(mediaType)}/schema` },
+      {
+        example: media['example'],
+        schema: media['schema'] as Node,
+        schemaAt: `${at}/content/${escaped(mediaType)}/schema`,
+      },
     ]),
   );
 }

@@ -97,6 +97,32 @@ export class GrpcClient {
     }
   }
 
+  /** Makes a call, of any service, and resolves with the status code and what was answered until then. */
+  attempt(
+    { path, responseStream, requestSerialize, responseDeserialize }: ServiceDefinition[string],
+    request: object,
+    settings: CallSettings = {},
+  ): Promise<{ code: number; answers: Message[] }> {
+    const [metadata, options] = [metadataOf(settings), optionsOf(settings)];
+    const answers: Message[] = [];
+    const call = [path, requestSerialize, responseDeserialize, request, metadata, options] as const;
+    return new Promise((resolve) => {
+      if (responseStream) {
+        const stream = this.#client.makeServerStreamRequest(...call);
+        stream.on('data', (answer: Message) => answers.push(answer));
+        stream.on('error', () => undefined);
+        stream.on('status', ({ code }) => resolve({ code, answers }));
+      } else {
+        const take = (_error: unknown, answer?: object) => {
+          if (answer !== undefined) answers.push(answer as Message);
+        };
+        this.#client
+          .makeUnaryRequest(...call, take)
+          .on('status', ({ code }) => setImmediate(resolve, { code, answers }));
+      }
+    });
+  }
+
   /** Sends bytes that need not be a message, and resolves with the status code of the answer. */
   codeOf(path: string, bytes: Uint8Array, isStream: boolean, settings: CallSettings = {}): Promise<number> {
     const asIs = (value: Buffer) => value;
@@ -170,12 +196,24 @@ export async function listedServices(address: string, settings: CallSettings = {
   return names;
 }
 
+/** What a call was refused with. */
+export async function refusal(call: Promise<unknown>): Promise<GrpcFailure> {
+  const outcome = await call.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (!(outcome instanceof GrpcFailure)) throw new Error('the call was not refused', { cause: outcome });
+  return outcome;
+}
+
 /** What a call ended with, its details decoded. */
 export class GrpcFailure extends Error {
   override readonly name = 'GrpcFailure';
   readonly code: number;
   /** Field and description of each violation. */
   readonly violations: readonly { readonly field: string; readonly description: string }[];
+  /** States that can follow, where a job's present one does not allow what was asked for. */
+  readonly allowed: readonly string[] | undefined;
   /** Seconds after which to try again. */
   readonly retryAfterS: number | undefined;
 
@@ -192,6 +230,8 @@ export class GrpcFailure extends Error {
     this.violations =
       detail<{ field_violations: GrpcFailure['violations'] }>('google.rpc.BadRequest')?.field_violations ??
       [];
+    const info = detail<{ metadata: Record<string, string> }>('google.rpc.ErrorInfo');
+    this.allowed = info?.metadata['allowed']?.split(',').filter((state) => state !== '');
     this.retryAfterS = detail<{ retry_delay: { seconds: number } }>('google.rpc.RetryInfo')?.retry_delay
       .seconds;
   }

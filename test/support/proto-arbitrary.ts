@@ -1,6 +1,8 @@
 /** Random messages of any type of a .proto file, with the values that hurt: edges, wrong kinds, broken text. */
 import fc from 'fast-check';
 import type { MessageTypeDefinition, PackageDefinition } from '@grpc/proto-loader';
+import { WORKER_TYPE } from './request-arbitrary.js';
+import { placeholder, type Pool } from './schema-arbitrary.js';
 
 interface Field {
   readonly name: string;
@@ -84,6 +86,17 @@ const payload = fc.oneof(
   }),
 );
 
+/** What fields of these names mostly hold: something that there is, which Pool fills in. */
+const NAMED: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
+  id: placeholder('id'),
+  jobId: placeholder('id'),
+  types: fc.constant([WORKER_TYPE]),
+  queues: fc.constant([]),
+  worker: fc.constant('w'),
+  text: fc.constantFrom('x', 'two\nlines'),
+  type: fc.constantFrom(WORKER_TYPE, 'print', 'command'),
+};
+
 /** @param depth how far messages may still be inside each other */
 export function messageArbitrary(
   protos: PackageDefinition,
@@ -91,16 +104,42 @@ export function messageArbitrary(
   depth = 4,
 ): fc.Arbitrary<Record<string, unknown>> {
   const { field: fields } = type.type as unknown as { readonly field: readonly Field[] };
-  const entries = fields.map((field): [string, fc.Arbitrary<unknown>] => [
-    field.name,
-    fieldArbitrary(protos, field, depth),
-  ]);
-  return fc.record(Object.fromEntries(entries), { requiredKeys: [] });
+  const isAboutLease = fields.some(({ name }) => camelCase(name) === 'leaseToken');
+  // A job and its token, together.
+  const held = fc.nat(199).map((nth) => ({ job_id: `@@leased:${nth}@@`, lease_token: `@@token:${nth}@@` }));
+  const message = fc
+    .record(Object.fromEntries(fields.map((field) => [field.name, oftenAbsent(protos, field, depth)])))
+    .map((all) => Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)));
+  return isAboutLease
+    ? fc.tuple(message, held, fc.nat(4)).map(([some, own, nth]) => (nth > 0 ? { ...some, ...own } : some))
+    : message;
+}
+
+/** What a message is mostly about is mostly there; of the rest a little, or hardly any message would be accepted. */
+function oftenAbsent(protos: PackageDefinition, field: Field, depth: number): fc.Arbitrary<unknown> {
+  const isNamed = camelCase(field.name) in NAMED;
+  const isPart =
+    field.type === 'TYPE_MESSAGE' && WELL_KNOWN[field.typeName.split('.').at(-1) ?? ''] === undefined;
+  const absent = { weight: isNamed || isPart ? 1 : 4, arbitrary: fc.constant(undefined) };
+  const there = { weight: isNamed || isPart ? 9 : 1, arbitrary: fieldArbitrary(protos, field, depth) };
+  return fc.oneof<fc.MaybeWeightedArbitrary<unknown>[]>(there, absent);
 }
 
 function fieldArbitrary(protos: PackageDefinition, field: Field, depth: number): fc.Arbitrary<unknown> {
   const one = SCALARS[field.type] ?? nested(protos, field.typeName, depth - 1);
-  return field.label === 'LABEL_REPEATED' ? fc.array(one, { maxLength: 4 }) : one;
+  const any = field.label === 'LABEL_REPEATED' ? fc.array(one, { maxLength: 4 }) : one;
+  const named = field.type === 'TYPE_STRING' ? NAMED[camelCase(field.name)] : undefined;
+  return named === undefined ? any : fc.oneof({ weight: 3, arbitrary: named }, { weight: 1, arbitrary: any });
+}
+
+const camelCase = (name: string) => name.replaceAll(/_(\w)/g, (_all, letter: string) => letter.toUpperCase());
+
+/** The message with every placeholder in it filled in. */
+export function filled(message: unknown, pool: Pool): unknown {
+  if (typeof message === 'string') return pool.fill(message);
+  if (Array.isArray(message)) return message.map((item) => filled(item, pool));
+  if (typeof message !== 'object' || message === null || Buffer.isBuffer(message)) return message;
+  return Object.fromEntries(Object.entries(message).map(([key, value]) => [key, filled(value, pool)]));
 }
 
 function nested(protos: PackageDefinition, name: string, depth: number): fc.Arbitrary<unknown> {

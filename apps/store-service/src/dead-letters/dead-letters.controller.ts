@@ -10,6 +10,7 @@ import { encodeCursor } from '../http/fields.js';
 import { Operation } from '../http/operation.js';
 import { Problem } from '../http/problem.js';
 import { ValidationPipe } from '../http/validation.js';
+import { illegalTransition } from '../jobs/illegal-transition.js';
 import { presentJob, presentListedJob } from '../jobs/job.presenter.js';
 import { jobIdSchema } from '../jobs/job.schemas.js';
 import { JobService } from '../jobs/job.service.js';
@@ -72,13 +73,8 @@ export class DeadLettersController {
     const redriven = await this.deadLetters.redrive(id, attempts);
     const job = await this.jobs.get(id, caller);
     if (!redriven) {
-      const isDead = job.state === 'dead';
-      throw new Problem(
-        'conflict',
-        isDead
-          ? `Another unfinished job has its uniqueKey.`
-          : `The job is ${job.state}; only a dead or a held job can be driven again.`,
-      );
+      if (job.state === 'dead') throw new Problem('conflict', 'Another unfinished job has its uniqueKey.');
+      throw illegalTransition(job.state, 'Only a dead or a held job can be driven again.');
     }
     this.notifier.send('work');
     return presentJob(job);

@@ -32,6 +32,13 @@ export interface Listener {
   fallBack(): void;
 }
 
+/** Part of the store that is given events as they are, whatever they are about. Neither of these may throw. */
+export interface Reader {
+  read(events: readonly JobEvent[]): void;
+  /** Events may be missing between the last ones and the next. */
+  interrupted(): void;
+}
+
 @Injectable()
 export class EventFeed implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #stop = new AbortController();
@@ -39,6 +46,7 @@ export class EventFeed implements OnApplicationBootstrap, OnApplicationShutdown 
   readonly #rhythm: ReadingRhythm;
   /** Listeners by their filter, so that each event is looked at and put into words once for all of a kind. */
   readonly #groups = new Map<string, Set<Listener>>();
+  readonly #readers: Reader[] = [];
   #users = 0;
   #awaitingRound: (() => void)[] = [];
   #generation: number | undefined;
@@ -83,6 +91,16 @@ export class EventFeed implements OnApplicationBootstrap, OnApplicationShutdown 
       this.#awaitingRound.push(resolve);
       this.#alarm.ring();
     });
+  }
+
+  /** Gives events to `reader` whenever some are read. */
+  addReader(reader: Reader): void {
+    this.#readers.push(reader);
+  }
+
+  /** Whether everything that happens from now on will be handed over, unless readers are told otherwise. */
+  get isReading(): boolean {
+    return this.#moment !== undefined;
   }
 
   /** Where a listener that joins now begins; undefined amid a window, when none can join. */
@@ -156,6 +174,7 @@ export class EventFeed implements OnApplicationBootstrap, OnApplicationShutdown 
   }
 
   #publish(events: readonly JobEvent[], position: EventPosition, window: Omit<EventPosition, 'seq'>): void {
+    if (events.length > 0) for (const reader of this.#readers) reader.read(events);
     const idPrefix = windowId(window);
     const texts: string[] = [];
     for (const group of this.#groups.values()) {
@@ -181,6 +200,7 @@ export class EventFeed implements OnApplicationBootstrap, OnApplicationShutdown 
 
   #interrupt(): void {
     this.#moment = undefined;
+    for (const reader of this.#readers) reader.interrupted();
     for (const group of this.#groups.values()) for (const listener of [...group]) listener.fallBack();
   }
 

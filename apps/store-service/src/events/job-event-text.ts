@@ -3,6 +3,6 @@ import type { JobEvent } from '#common/domain/job-event.js';
 import { eventText } from '../http/event-stream.js';
 
 /** @param idPrefix the id up to the seq (windowId) */
-export function jobEventText({ seq, ...event }: JobEvent, idPrefix: string): string {
+export function jobEventText({ seq, xid: _xid, ...event }: JobEvent, idPrefix: string): string {
   return eventText('job', event, idPrefix + seq.toString(36));
 }

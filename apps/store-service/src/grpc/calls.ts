@@ -142,9 +142,16 @@ function handlerOf(method: Method, options: CallOptions): UntypedServiceImplemen
 async function runUnary(run: Answer<never, Promise<object>>, call: UnaryCall): Promise<object> {
   // What was under way when the store began to stop is still answered.
   const wanted = new AbortController();
-  call.once('cancelled', () => wanted.abort());
+  const abort = () => wanted.abort();
+  call.once('cancelled', abort);
   const { metadata } = call;
-  return run(messageOf(call.request), { metadata, caller: callerOf(metadata), signal: wanted.signal });
+  try {
+    const caller = callerOf(metadata);
+    return await run(messageOf(call.request), { metadata, caller, signal: wanted.signal });
+  } finally {
+    // grpc-js says so after every call, also when its answer has been sent.
+    call.off('cancelled', abort);
+  }
 }
 
 async function runStream(

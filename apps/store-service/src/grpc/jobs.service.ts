@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { loadProtos, serviceOf } from '#common/grpc/protos.js';
 import { BATCH_LIMIT_BYTES } from '../http/bodies.js';
 import { AuditLog } from '../audit/audit-log.js';
+import { JobWatcher } from '../events/job-watcher.js';
 import { Problem } from '../http/problem.js';
 import { checked } from '../http/validation.js';
 import { batchBodySchema } from '../jobs/job-batch.schemas.js';
@@ -12,7 +13,6 @@ import { JobService } from '../jobs/job.service.js';
 import { stream, unary, type Call, type GrpcService } from './calls.js';
 import { idempotencyKeyOf } from './idempotency-key.js';
 import { jobMessage, jobMessageWithAttempts, stateName } from './job-message.js';
-import { JobWatcher } from './job-watcher.js';
 import { bodyOf, type NewJobMessage } from './new-job.js';
 import { statusMessage } from './status.js';
 
@@ -87,13 +87,8 @@ export class JobsGrpcService {
 
   async *#watch(request: JobIdMessage, { caller, signal }: Call): AsyncGenerator<object> {
     const id = idOf(request);
-    await this.jobs.requireReach(id, caller);
-    let found = false;
-    for await (const job of this.watcher.watch(id, signal)) {
-      found = true;
-      yield jobMessage(job);
-    }
-    if (!found && !signal.aborted) throw new Problem('not-found', `There is no job with id ${id}.`);
+    await this.jobs.get(id, caller);
+    for await (const job of this.watcher.watch(id, signal)) yield jobMessage(job);
   }
 }
 

@@ -4,14 +4,31 @@ import { describe, expect, test } from 'vitest';
 import { JOB_STATES, ON_LOST, type Job, type Json } from '#common/domain/job.js';
 import { loadProtos } from '#common/grpc/protos.js';
 import { createJobSchema } from '../jobs/job.schemas.js';
+import {
+  announcedTypeSchema,
+  LEASE_ACTIONS,
+  leaseActionSchemas,
+  leaseRequestSchema,
+  type LeaseActionName,
+} from '../workers/lease.schemas.js';
+import { heartbeatSchema } from '../workers/lease.views.js';
 import { jobMessage, jobMessageWithAttempts } from './job-message.js';
 import { bodyOf } from './new-job.js';
 import { isoOf, millisecondsOf, secondsOf } from './time.js';
 
-const PROTOS = loadProtos('triumvir/v1/jobs.proto');
+const PROTOS = loadProtos('triumvir/v1/workers.proto');
 const message = (name: string) => PROTOS[`triumvir.v1.${name}`] as MessageTypeDefinition<object, object>;
 const namesIn = (name: string) =>
   (message(name).type as { field: { name: string }[] }).field.map((field) => field.name);
+const MESSAGE_OF_ACTION: Readonly<Record<LeaseActionName, string>> = {
+  heartbeat: 'HeartbeatRequest',
+  output: 'AppendOutputRequest',
+  complete: 'CompleteJobRequest',
+  fail: 'FailJobRequest',
+  snooze: 'SnoozeJobRequest',
+  release: 'ReleaseJobRequest',
+  cancelled: 'ConfirmCancelRequest',
+};
 const enumNames = (name: string) => {
   const { type } = PROTOS[`triumvir.v1.${name}`] as EnumTypeDefinition;
   return (type as { value: { name: string }[] }).value.map((value) => value.name);
@@ -56,6 +73,21 @@ const throughTheWire = (given: object) => message('Job').deserialize(message('Jo
 describe('the .proto files', () => {
   test('have every field that REST takes for a new job', () => {
     expect(namesIn('NewJob').sort()).toEqual(Object.keys(createJobSchema.shape).sort());
+  });
+
+  test.each(Object.entries(MESSAGE_OF_ACTION))(
+    'have every field that REST takes from a worker: %s is %s',
+    (action, name) => {
+      const { shape } = leaseActionSchemas[action as LeaseActionName];
+      expect(namesIn(name).sort()).toEqual(['jobId', ...Object.keys(shape)].sort());
+    },
+  );
+
+  test('have every field of a request for leases, and every action in a report', () => {
+    expect(namesIn('LeaseJobsRequest').sort()).toEqual(Object.keys(leaseRequestSchema.shape).sort());
+    expect(namesIn('Report')).toEqual(LEASE_ACTIONS);
+    expect(namesIn('AnnounceTypeRequest')).toEqual(['type', ...Object.keys(announcedTypeSchema.shape)]);
+    expect(namesIn('LeaseAnswer').sort()).toEqual(Object.keys(heartbeatSchema.shape).sort());
   });
 
   test('have a name for every state and every policy', () => {

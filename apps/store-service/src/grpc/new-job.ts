@@ -1,4 +1,5 @@
 /** A job to be, from its message to what REST takes in a body: from there on both go one way, schema and all. */
+import { listOf, present, wordOf } from './message-fields.js';
 import { jsonOfStruct, type StructMessage } from './struct.js';
 import { isoOf, millisecondsOf, type SecondsMessage } from './time.js';
 
@@ -44,7 +45,7 @@ export function bodyOf({
   delay,
   uniquePolicy,
   expiresAt,
-  tags = [],
+  tags,
   ...same
 }: NewJobMessage) {
   return present({
@@ -57,7 +58,7 @@ export function bodyOf({
     delay: delay && millisecondsOf(delay),
     uniquePolicy: wordOf(uniquePolicy, 'UNIQUE_POLICY_'),
     expiresAt: expiresAt && isoOf(expiresAt),
-    tags: tags.length > 0 ? tags : undefined,
+    tags: listOf(tags),
   });
 }
 
@@ -74,16 +75,4 @@ function retryOf({ exponential, fixed, list, none }: RetryMessage): object {
   if (fixed !== undefined) return { strategy: 'fixed', delay: millisecondsOf(fixed.delay ?? {}) };
   if (list !== undefined) return { strategy: 'list', delays: (list.delays ?? []).map(millisecondsOf) };
   return none === undefined ? {} : { strategy: 'none' };
-}
-
-/** UNIQUE_POLICY_RETURN_EXISTING is return-existing elsewhere; a number without a name stays what it is, to be refused. */
-function wordOf(name: string | number | undefined, prefix: string): string | number | undefined {
-  if (typeof name !== 'string') return name;
-  const word = name.slice(prefix.length).toLowerCase().replaceAll('_', '-');
-  return word === 'unspecified' ? undefined : word;
-}
-
-/** Whatever is undefined counts as not given. */
-function present(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

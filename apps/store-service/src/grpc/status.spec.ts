@@ -12,6 +12,17 @@ describe('a problem as a status', () => {
     expect(grpcStatus(new Problem('conflict', 'finished')).code).toBe(status.FAILED_PRECONDITION);
   });
 
+  test('of a state that does not allow something says which states can follow', () => {
+    const illegal = new Problem('conflict', 'over', [
+      { field: 'state', message: 'is scheduled; only queued can follow', allowed: ['queued'] },
+    ]);
+    const { code, metadata } = grpcStatus(illegal);
+    expect(code).toBe(status.FAILED_PRECONDITION);
+    const text = String(metadata.get('grpc-status-details-bin')[0]);
+    for (const told of ['PreconditionFailure', 'only queued can follow', 'ErrorInfo', 'ILLEGAL_TRANSITION'])
+      expect(text).toContain(told);
+  });
+
   test('names fields as the .proto files do, except inside a payload', () => {
     const errors = [
       'maxAttempts',

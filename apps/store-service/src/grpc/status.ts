@@ -57,7 +57,9 @@ export function grpcStatus(problem: Problem): GrpcStatus {
 /** The same as a message, for answers that hold several. */
 export function statusMessage(problem: Problem): StatusMessage {
   const details = [];
-  if (problem.errors.length > 0)
+  const illegal = illegalTransition(problem);
+  if (illegal !== undefined) details.push(...transitionDetails(illegal));
+  else if (problem.errors.length > 0)
     details.push(anyOf('google.rpc.BadRequest', { fieldViolations: violations(problem.errors) }));
   if (problem.kind === 'unavailable')
     details.push(anyOf('google.rpc.RetryInfo', { retryDelay: { seconds: RETRY_AFTER_S } }));
@@ -68,9 +70,29 @@ export function statusMessage(problem: Problem): StatusMessage {
   return { code: codeOf(problem), message: cut(problem.detail, MAX_MESSAGE), details };
 }
 
-/** A conflict about a field means that what the field names is there already. */
-function codeOf({ kind, errors }: Problem): status {
-  return kind === 'conflict' && errors.length > 0 ? status.ALREADY_EXISTS : CODES[kind];
+/** A conflict about a field means that what the field names is there already; except that a state does not allow something. */
+function codeOf(problem: Problem): status {
+  const { kind, errors } = problem;
+  const isTaken = kind === 'conflict' && errors.length > 0 && illegalTransition(problem) === undefined;
+  return isTaken ? status.ALREADY_EXISTS : CODES[kind];
+}
+
+function illegalTransition({ kind, errors }: Problem): FieldProblem | undefined {
+  return kind === 'conflict' ? errors.find(({ field }) => field === 'state') : undefined;
+}
+
+/** Which states can follow, once for people and once for programs. */
+function transitionDetails({ field, message, allowed = [] }: FieldProblem) {
+  return [
+    anyOf('google.rpc.PreconditionFailure', {
+      violations: [{ type: field, subject: 'job', description: cut(message, MAX_TEXT) }],
+    }),
+    anyOf('google.rpc.ErrorInfo', {
+      reason: 'ILLEGAL_TRANSITION',
+      domain: 'triumvir',
+      metadata: { allowed: allowed.join(',') },
+    }),
+  ];
 }
 
 function violations(errors: readonly FieldProblem[]): { field: string; description: string }[] {

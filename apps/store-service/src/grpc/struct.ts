@@ -23,7 +23,7 @@ export function jsonOfStruct({ fields = {} }: StructMessage): Json {
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, jsonOf(value)]));
 }
 
-function jsonOf(value: ValueMessage): Json {
+export function jsonOf(value: ValueMessage): Json {
   if (value.structValue !== undefined) return jsonOfStruct(value.structValue);
   if (value.listValue !== undefined) return (value.listValue.values ?? []).map(jsonOf);
   return value.stringValue ?? value.numberValue ?? value.boolValue ?? null;

@@ -20,6 +20,7 @@ import { Problem } from '../http/problem.js';
 import { invalid } from '../http/validation.js';
 import { filterOf } from './job-filter.js';
 import type { CreateJob, ListJobs } from './job.schemas.js';
+import { illegalTransition } from './illegal-transition.js';
 import { JobTypes } from './job-types.js';
 
 export interface Submitted {
@@ -171,11 +172,7 @@ export class JobService {
     const cancelled = await this.jobs.cancel(id);
     if (cancelled === undefined) throw notFound(id);
     const { job, accepted } = cancelled;
-    if (!accepted)
-      throw new Problem(
-        'conflict',
-        `The job is ${job.state} already; only an unfinished job can be cancelled.`,
-      );
+    if (!accepted) throw illegalTransition(job.state, 'Only an unfinished job can be cancelled.');
     if (job.state === 'running') this.notifier.send('cancel', id);
     // It was handed over and held a place in its queue.
     else if (job.queuedAt !== null) this.notifier.send('room');

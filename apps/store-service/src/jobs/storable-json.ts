@@ -1,6 +1,7 @@
 /** JSON that Postgres can hold as jsonb: neither NUL nor half a surrogate pair in any text, and not nested without end. */
 import { z } from 'zod';
 import type { Json } from '#common/domain/job.js';
+import { shownAs } from '../http/shown-as.js';
 
 const MAX_DEPTH = 64;
 
@@ -15,6 +16,16 @@ export const storableJson = z.unknown().transform((value, context): Json => {
   context.issues.push({ code: 'custom', path: fault.path, message: fault.message, input: value });
   return z.NEVER;
 });
+
+/** An object of such JSON. Its names are checked too, which a record of `storableJson` would not do. */
+export const storableObject = shownAs(
+  z
+    .record(z.string(), z.unknown())
+    .transform((value): unknown => value)
+    .pipe(storableJson)
+    .transform((value) => value as { readonly [key: string]: Json }),
+  { type: 'object', additionalProperties: {} },
+);
 
 function findFault(value: unknown, path: (string | number)[]): Fault | undefined {
   if (path.length > MAX_DEPTH)

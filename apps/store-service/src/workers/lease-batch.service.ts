@@ -21,7 +21,7 @@ export class LeaseBatchService {
   async act(items: readonly unknown[]): Promise<LeaseBatchResult[]> {
     const latest = new Map<string, Promise<Judged>>();
     const judge = async (item: unknown): Promise<Judged> => {
-      const { jobId, action } = readItem(item);
+      const { jobId, action } = readLeaseItem(item);
       // What is said about one job has an order.
       const before = latest.get(jobId);
       const result = (before ?? Promise.resolve()).then(() => this.service.act(jobId, action)).catch(failed);
@@ -44,8 +44,8 @@ function failed(failure: unknown): Judged {
   return { failure };
 }
 
-/** @throws Problem that names what does not fit */
-function readItem(item: unknown): { jobId: string; action: LeaseAction } {
+/** A call of a worker, from what it sent. @throws Problem that names what does not fit */
+export function readLeaseItem(item: unknown): { jobId: string; action: LeaseAction } {
   const { action, jobId, ...body } = checked(leaseBatchItemSchema, item, 'validation-failed');
   // The body fits the schema that the action names.
   const checkedBody = checked(leaseActionSchemas[action], body, 'validation-failed');

@@ -82,6 +82,11 @@ export class LeaseDesk implements OnApplicationBootstrap, BeforeApplicationShutd
     }));
   }
 
+  /** For leases of which nobody will be told. Returns at once. */
+  giveBack(leases: readonly Lease[]): void {
+    if (leases.length > 0) this.#giveBack(leases.map(({ job }) => job));
+  }
+
   async #wait(
     types: readonly string[],
     queues: readonly string[] | null,

@@ -5,7 +5,7 @@ import { MAX_RETRY_DELAY_MS } from '#common/domain/retry-policy.js';
 import type { Json } from '#common/domain/job.js';
 import { storableText } from '../http/fields.js';
 import { duration } from '../jobs/job.schemas.js';
-import { storableJson } from '../jobs/storable-json.js';
+import { storableJson, storableObject } from '../jobs/storable-json.js';
 import { LEASE_MS, readLeaseToken } from './lease-token.js';
 
 /** Jobs in one answer. */
@@ -150,8 +150,7 @@ export const leaseBatchItemSchema = z.looseObject({
 });
 
 export const announcedTypeSchema = z.strictObject({
-  payloadSchema: z
-    .record(z.string(), storableJson)
+  payloadSchema: storableObject
     .default({} satisfies Json)
     .describe(
       'JSON Schema (2020-12, or draft-07 if $schema says so) that payloads must fit. Default: anything goes.',

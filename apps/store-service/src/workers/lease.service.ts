@@ -4,10 +4,11 @@ import { isValueFault } from '#common/database/database-errors.js';
 import { LeaseRepository, type LeaseHold, type RenewedLease } from '#common/database/lease.repository.js';
 import { Notifier } from '#common/database/notifications.js';
 import type { EndedAttempt, FinishResult } from '#common/database/run.repository.js';
-import { NEXT_STATES, type Job, type JobState, type OutputPiece } from '#common/domain/job.js';
+import type { Job, OutputPiece } from '#common/domain/job.js';
 import { decide, decideUnfailed, type Decision, type Outcome } from '#common/domain/outcome.js';
 import { Batcher } from '#common/runtime/batcher.js';
 import { FollowedJobs } from '../jobs/followed-jobs.js';
+import { illegalTransition } from '../jobs/illegal-transition.js';
 import { Problem } from '../http/problem.js';
 import type { LeaseClaim } from './lease-token.js';
 import type { LeaseAction, LeaseActionBody } from './lease.schemas.js';
@@ -111,7 +112,7 @@ export class LeaseService {
       case 'cancelled': {
         const job = await this.#held(hold);
         if (job.cancelRequestedAt === null)
-          throw conflict(job, 'Nobody has asked for the cancel of the job.');
+          throw illegalTransition(job.state, 'Nobody has asked for the cancel of the job.');
         return decideUnfailed({ kind: 'cancelled' });
       }
       case 'fail':
@@ -166,14 +167,5 @@ function failure({
 function refusal(hold: LeaseHold, job: Job | undefined): Problem {
   if (job === undefined) return new Problem('not-found', `There is no job with id ${hold.jobId}.`);
   const others = job.state === 'running' && !isOf(hold, job);
-  return conflict(job, others ? 'The job runs under another lease.' : 'The lease is over.');
-}
-
-/** Says what may become of the job now. */
-function conflict({ state }: Job, what: string): Problem {
-  const next: readonly JobState[] = NEXT_STATES[state];
-  const legal = next.length === 0 ? 'nothing can follow' : `only ${next.join(', ')} can follow`;
-  return new Problem('conflict', `${what} It is ${state}; ${legal}.`, [
-    { field: 'state', message: `is ${state}; ${legal}`, allowed: next },
-  ]);
+  return illegalTransition(job.state, others ? 'The job runs under another lease.' : 'The lease is over.');
 }

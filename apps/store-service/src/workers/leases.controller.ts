@@ -7,11 +7,12 @@ import { CalledBy } from '../access/called-by.js';
 import { Caller } from '../access/caller.js';
 import { clientGone } from '../http/client-gone.js';
 import { Operation } from '../http/operation.js';
-import { invalid, ValidationPipe } from '../http/validation.js';
+import { ValidationPipe } from '../http/validation.js';
 import { presentJob } from '../jobs/job.presenter.js';
 import { jobIdSchema } from '../jobs/job.schemas.js';
 import { LeaseBatchService } from './lease-batch.service.js';
 import { LeaseDesk } from './lease-desk.js';
+import { requireQueues } from './required-queues.js';
 import {
   cancelled,
   complete,
@@ -172,14 +173,4 @@ export class LeasesController {
   ): Promise<LeaseAnswer> {
     return this.service.act(id, { action: 'cancelled', ...body });
   }
-}
-
-/** A key that is limited to some queues says which of them it wants. @throws Problem when it does not, or may not */
-function requireQueues({ queues }: LeaseRequest, caller: Caller): void {
-  if (caller.queuePatterns === null) return;
-  if (queues === undefined) {
-    const message = 'must be given with a key that is limited to some queues';
-    throw invalid('validation-failed', [{ field: 'queues', message }]);
-  }
-  for (const queue of queues) caller.requireQueue(queue);
 }

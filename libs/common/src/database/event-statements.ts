@@ -95,7 +95,7 @@ SELECT pg_snapshot_xmax(seen)::text::float8 AS next,
   ARRAY(SELECT under_way::text::float8 FROM pg_snapshot_xip(seen) AS under_way) AS "underWay",
   generation::float8 AS generation, complete, hinting, pruned_below::float8 AS "prunedBelow",
   (SELECT coalesce(json_agg(json_build_object(
-     'seq', seq, 'jobId', job_id, 'type', type, 'queue', queue, 'workflowId', workflow_id,
+     'seq', seq, 'xid', xid, 'jobId', job_id, 'type', type, 'queue', queue, 'workflowId', workflow_id,
      'change', change, 'state', state, 'attempt', attempt,
      'delivery', delivery, 'at', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) ORDER BY seq), '[]')
    FROM page) AS events

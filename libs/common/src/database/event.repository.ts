@@ -1,6 +1,7 @@
 /** Reading what happened to jobs, and saying that somebody wants to know. */
 import { Injectable } from '@nestjs/common';
 import type { EventPosition, Moment } from '#common/domain/event-position.js';
+import type { Job } from '#common/domain/job.js';
 import type { JobEvent } from '#common/domain/job-event.js';
 import {
   COMPLETE_RECORDING,
@@ -10,6 +11,7 @@ import {
   WANT_EVENTS,
 } from './event-statements.js';
 import { PrismaService } from './prisma.service.js';
+import { SEE_JOBS } from './see-jobs-statement.js';
 
 /** Moments that never come: before them there is nothing to read. */
 const NEVER: Moment = { next: Number.MAX_SAFE_INTEGER, underWay: [] };
@@ -33,6 +35,12 @@ export interface EventPage {
   readonly hinting: boolean;
   /** Of transactions before this one, events have been deleted. */
   readonly prunedBelow: number;
+}
+
+/** A job, and when it was so. */
+export interface SeenJob {
+  readonly job: Job;
+  readonly moment: Moment;
 }
 
 interface PageRow extends Moment {
@@ -79,6 +87,15 @@ export class EventRepository {
   /** The rest of a window: from a position in it on. */
   readWindow({ from, to, seq }: Omit<EventPosition, 'generation'>, limit: number): Promise<EventPage> {
     return this.#read(from, to, seq, limit);
+  }
+
+  /** Jobs as they are at one moment. @returns one entry for each id, in order; undefined where there is no such job */
+  async seeJobs(ids: readonly string[]): Promise<(SeenJob | undefined)[]> {
+    const rows = await this.prisma.query<Job & Moment>(SEE_JOBS, [...new Set(ids)]);
+    const seen = new Map(
+      rows.map(({ next, underWay, ...job }) => [job.id, { job, moment: { next, underWay } }]),
+    );
+    return ids.map((id) => seen.get(id));
   }
 
   async #read(from: Moment, to: Moment | undefined, afterSeq: number, limit: number): Promise<EventPage> {

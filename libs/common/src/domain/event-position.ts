@@ -32,6 +32,11 @@ export function positionAt(generation: number, moment: Moment): EventPosition {
   return { generation, from: moment, to: moment, seq: 0 };
 }
 
+/** Whether what a transaction did could be seen at that moment. */
+export function wasSeen({ next, underWay }: Moment, xid: number): boolean {
+  return xid < next && !underWay.includes(xid);
+}
+
 /** The first transaction of which not everything may have been delivered. */
 export function earliestMissing({ next, underWay }: Moment): number {
   return underWay.reduce((least, id) => Math.min(least, id), next);

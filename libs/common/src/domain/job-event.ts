@@ -11,6 +11,8 @@ export type JobChange = 'state' | 'cancel-requested' | 'deleted';
 export interface JobEvent {
   /** Grows along the events of one job. */
   readonly seq: number;
+  /** The transaction that did it. */
+  readonly xid: number;
   readonly jobId: string;
   readonly type: string;
   readonly queue: string;
