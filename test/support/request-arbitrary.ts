@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { Described } from './described-api.js';
 import { DRAINED_QUEUE } from './fuzzing.js';
 import { nasty, nastyText } from './nasty-values.js';
+import { searchQuery } from './query-arbitrary.js';
 import { placeholder, SchemaMaker, type Pool, type Schema } from './schema-arbitrary.js';
 
 export interface FuzzedRequest {
@@ -33,6 +34,7 @@ const NAMED: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   cron: fc.constantFrom('* * * * *', '0 0 29 2 *', '@daily', '*/5 * * * * *', '0 0 31 2 *', '61 * * * *', ''),
   timezone: fc.constantFrom('UTC', 'Europe/Berlin', 'America/Los_Angeles', 'Nowhere/Land'),
   cursor: placeholder('cursor'),
+  q: searchQuery,
   task_id: placeholder('id'),
   workflow: placeholder('workflow'),
   'If-Match': fc.oneof(placeholder('etag'), fc.constantFrom('*', '"x"', 'x')),
