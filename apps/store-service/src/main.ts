@@ -7,6 +7,7 @@ import { guardRoutes } from './access/access-guard.js';
 import { acceptBatches, acceptUndeclaredJson, BODY_LIMIT_BYTES } from './http/bodies.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { refuseForeignPages } from './http/foreign-pages.js';
+import { linkNextPages } from './http/next-link.js';
 import { StoreModule } from './store.module.js';
 
 await runService({
@@ -20,6 +21,7 @@ await runService({
     guardRoutes(app);
     acceptBatches(app);
     acceptUndeclaredJson(app);
+    linkNextPages(app);
   },
   errors: (log) => new ProblemFilter(log, taskError),
 });

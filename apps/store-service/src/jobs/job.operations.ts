@@ -91,7 +91,6 @@ export const listJobs = {
       description: 'A page of jobs.',
       schema: foundJobsSchema,
       example: { jobs: [{ ...DONE, omitted: [] }], nextCursor: null, searchedBackTo: null },
-      headers: { Link: 'The next page, `rel="next"`, when there is one.' },
     },
   },
   problems: { 'validation-failed': 'The query (`q`) is wrong; the answer says where, and what is allowed.' },

@@ -1,13 +1,12 @@
 /** /api/v1/jobs: submit, look up, list, cancel. */
-import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
 import { Requires } from '#common/access/requires.js';
 import { timeOfId } from '#common/domain/id-time.js';
 import type { Parent } from '#common/domain/workflow.js';
 import { CalledBy } from '../access/called-by.js';
 import { Caller } from '../access/caller.js';
 import { encodeCursor } from '../http/fields.js';
-import { nextLink } from '../http/next-link.js';
 import { Operation } from '../http/operation.js';
 import { checked, ValidationPipe } from '../http/validation.js';
 import { cancelJob, getJob, listJobs, submitJob } from './job.operations.js';
@@ -62,12 +61,9 @@ export class JobsController {
   async list(
     @Query({ schema: listJobsSchema, pipes: [inUrl] }) query: ListJobs,
     @CalledBy() caller: Caller,
-    @Req() request: FastifyRequest,
-    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<FoundJobsView> {
     const { jobs, nextBefore, complete } = await this.jobs.list(query, caller);
     const nextCursor = nextBefore === undefined ? null : encodeCursor(nextBefore);
-    if (nextCursor !== null) void reply.header('link', nextLink(request.url, nextCursor));
     return {
       jobs: jobs.map(presentListedJob),
       nextCursor,

@@ -1,7 +1,8 @@
 /** The API as one OpenAPI 3.1 document, made from the routes, the schemas that check them, and what was said of each. */
 import type { Type } from '@nestjs/common';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Json } from '#common/domain/job.js';
+import { isPage } from '../http/next-link.js';
 import type { AnswerOptions, OperationOptions } from '../http/operation.js';
 import { JsonSchemas } from './json-schemas.js';
 import { commonAnswers, problemAnswers } from './problem-answers.js';
@@ -125,17 +126,21 @@ function requestBodyOf(
   };
 }
 
+const LINK_HEADER = { Link: 'The next page, `rel="next"`, when there is one.' };
+
 function answerOf(
   { description, schema, example, mediaType, orAs = {}, headers }: AnswerOptions,
   schemas: JsonSchemas,
 ): Answer {
   const body = schema === undefined ? { type: 'string' as const } : schemas.of(schema, 'output');
   const hasBody = schema !== undefined || mediaType !== undefined;
+  const isOfPages = schema instanceof z.ZodObject && isPage(Object.keys(schema.shape));
+  const allHeaders = { ...(isOfPages && LINK_HEADER), ...headers };
   return {
     description,
-    ...(headers !== undefined && {
+    ...(Object.keys(allHeaders).length > 0 && {
       headers: Object.fromEntries(
-        Object.entries(headers).map(([name, text]) => [
+        Object.entries(allHeaders).map(([name, text]) => [
           name,
           { description: text, schema: { type: 'string' } },
         ]),

@@ -57,7 +57,15 @@ const HEADERS: { readonly [Kind in CommonKind]?: NonNullable<Answer['headers']> 
   unauthenticated: {
     'WWW-Authenticate': { description: 'Says that a bearer token is wanted.', schema: { type: 'string' } },
   },
-  'too-many-requests': RETRY_AFTER,
+  'too-many-requests': {
+    ...RETRY_AFTER,
+    RateLimit: {
+      description:
+        "What is left of the key's rate, and for how long (as in all answers to a key with a rate).",
+      schema: { type: 'string' },
+    },
+    'RateLimit-Policy': { description: "The key's rate.", schema: { type: 'string' } },
+  },
   unavailable: RETRY_AFTER,
 };
 
