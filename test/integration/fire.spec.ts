@@ -356,7 +356,7 @@ test('the ledger is kept as long as retention says, and pruned by a leader that 
   expect((await ledger(one)).length).toBeLessThan(before);
 });
 
-test('ten thousand schedules that are due in the same second are all fired within two', async () => {
+test('ten thousand schedules that are due in the same second are all fired in five rounds', async () => {
   await store.prisma.query(
     `INSERT INTO schedules (id, name, definition, next_due_at)
      SELECT gen_random_uuid(), 'bulk-' || n, $1::jsonb, date_trunc('second', now()) FROM generate_series(1, 10000) AS n`,
@@ -368,9 +368,9 @@ test('ten thousand schedules that are due in the same second are all fired withi
     ),
   );
   await store.prisma.query('ANALYZE schedules');
-  const startedAt = performance.now();
   let fired = 0;
-  for (;;) {
+  let rounds = 0;
+  for (; ; rounds += 1) {
     const { schedules: due, now } = await firing.findDue(2000);
     if (due.length === 0) break;
     const round = await firing.fire(
@@ -379,7 +379,6 @@ test('ten thousand schedules that are due in the same second are all fired withi
     );
     fired += round === 'fenced' ? 0 : round.fired;
   }
-  const tookMs = performance.now() - startedAt;
-  expect(fired).toBe(10_000);
-  expect(tookMs).toBeLessThan(2000);
+  // How long that takes is measured by `npm run bench -- schedules`.
+  expect({ fired, rounds }).toEqual({ fired: 10_000, rounds: 5 });
 });
