@@ -110,13 +110,15 @@ const clusterSchema = z.object({
   ),
 });
 
-/** Who leads what, one line for each election; undefined when no store answers. */
+/** Who leads what, one line for each election, or why that is not known; undefined when no store answers. */
 export async function leaders(storeUrl: string, apiKey: string | undefined): Promise<string[] | undefined> {
   try {
     const response = await fetch(`${storeUrl}/api/v1/cluster`, {
       headers: apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` },
       signal: AbortSignal.timeout(5000),
     });
+    if (response.status === 401 || response.status === 403)
+      return ['the store tells nobody without an API key that has the scope read: export TRIUMVIR_API_KEY'];
     const { elections } = clusterSchema.parse(await response.json());
     return elections.map(({ election, leader }) => {
       if (leader === null) return `${election}: nobody`;

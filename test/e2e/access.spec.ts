@@ -154,6 +154,37 @@ describe('with keys,', () => {
   });
 });
 
+describe('an Idempotency-Key', () => {
+  const job = print();
+  test.each<[string, string, object, (answer: never) => string]>([
+    ['a job', '/api/v1/jobs', job, ({ id }: JobAnswer) => id],
+    [
+      'a task',
+      '/tasks',
+      { type: 'print', data: { text: 'x' } },
+      ({ task_id: id }: { task_id: string }) => id,
+    ],
+    ['a workflow', '/api/v1/workflows', { jobs: [job] }, ({ id }: JobAnswer) => id],
+    ...['false', 'true'].map((atomic): [string, string, object, (answer: never) => string] => [
+      `a batch, atomic=${atomic}`,
+      `/api/v1/jobs/batch?atomic=${atomic}`,
+      { jobs: [job] },
+      ({ results }: { results: [JobAnswer] }) => results[0].id,
+    ]),
+  ])('is its caller’s own: nobody else is answered with %s that it made', async (_what, path, body, idIn) => {
+    const headers = { 'idempotency-key': `of-two-callers-${path}` };
+    const submitAs = async (api: ApiClient) => {
+      const { status, body: answer } = await api.request<never>('POST', path, body, headers);
+      expect([200, 201]).toContain(status);
+      return idIn(answer);
+    };
+    const [one, other] = [await client(['submit']), await client(['submit'])];
+    const id = await submitAs(one);
+    expect(await submitAs(one)).toBe(id);
+    expect(await submitAs(other)).not.toBe(id);
+  });
+});
+
 describe('a key that is limited to some queues', () => {
   const everything: readonly Scope[] = ['read', 'submit', 'operate'];
 
@@ -196,6 +227,16 @@ describe('a key that is limited to some queues', () => {
       expect(JSON.stringify(body)).not.toContain(other.id);
     }
     expect((await admin.get(other.id)).state).toBe('scheduled');
+  });
+
+  test('is not answered with a job elsewhere that another key was answered with', async () => {
+    await admin.submit({ ...print('team-b'), uniqueKey: 'shared' });
+    const request = { ...print('team-a.x'), uniqueKey: 'shared', uniquePolicy: 'return-existing' };
+    const both = await client(['submit'], { queues: ['team-*'] });
+    const limited = await client(['submit'], { queues: ['team-a.*'] });
+    const idempotencyKey = { 'idempotency-key': 'guessed' };
+    expect((await both.request('POST', '/api/v1/jobs', request, idempotencyKey)).status).toBe(200);
+    expect((await limited.request('POST', '/api/v1/jobs', request, idempotencyKey)).status).toBe(409);
   });
 
   test('sees the schedules, workflows and dead jobs of them only', async () => {
@@ -346,9 +387,11 @@ describe('what is written down', () => {
     await api.request('POST', `/api/v1/jobs/${job.id}/cancel`);
     await api.request('POST', `/api/v1/jobs/${job.id}/cancel`);
     await api.request('POST', '/api/v1/dead-letters/purge', { queue: 'nowhere', dryRun: true });
+    const schedule = { name: 'audited', cron: '@yearly', job: { type: 'print', payload: { text: 'x' } } };
+    expect(await statusOf(api, 'POST', '/api/v1/schedules', schedule)).toBe(201);
     const entries = await eventually(async () => {
       const found = await audit(`key=${key}`);
-      expect(found).toHaveLength(3);
+      expect(found).toHaveLength(4);
       return found;
     });
     const target = `/api/v1/jobs/${job.id}/cancel`;
@@ -360,6 +403,7 @@ describe('what is written down', () => {
         outcome: 'ok',
         details: { matched: 0, request: { queue: 'nowhere', dryRun: true } },
       },
+      { action: 'createSchedule', outcome: 'ok', details: { name: 'audited' } },
     ]);
   });
 

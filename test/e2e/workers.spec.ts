@@ -495,6 +495,15 @@ describe('bad input is refused, and names the field:', () => {
     if (field !== '') expect(answer.body.errors?.map((each) => each.field)).toContain(field);
   });
 
+  test('a schema whose check does not end refuses payloads, and holds nobody up', async () => {
+    const name = uniqueName('type');
+    const payloadSchema = { type: 'string', pattern: '^(a+)+$' };
+    expect((await api.request('PUT', `/api/v1/types/${name}`, { payloadSchema })).status).toBe(201);
+    const jobs = Array.from({ length: 100 }, () => ({ type: name, payload: `${'a'.repeat(100)}!` }));
+    const { status, body } = await api.request<{ rejected: number }>('POST', '/api/v1/jobs/batch', { jobs });
+    expect([status, body.rejected]).toEqual([200, 100]);
+  });
+
   test('a schema that refers to itself without end refuses payloads, and harms nobody', async () => {
     const name = uniqueName('type');
     await api.request('PUT', `/api/v1/types/${name}`, { payloadSchema: { $ref: '#' } });

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { afterEach, expect, test, vi } from 'vitest';
 import { compilePayloadSchema } from '#common/payload/payload-schema.js';
 import type { Address, Resolve } from '../http/address-guard.js';
@@ -284,6 +284,23 @@ test('proxies of the environment are not used', async () => {
   expect(proxy.requests).toHaveLength(0);
 });
 
+test('a server that changes the protocol unasked is a failure at once', async () => {
+  const server = createTcpServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  expect(await run({ url }).end).toEqual({
+    name: 'HttpFailed',
+    message: `${url}: answered with another protocol`,
+  });
+  server.close();
+});
+
 test('what cannot be sent is refused at submission already', () => {
   const faults = compilePayloadSchema(payloadSchemaOf(httpHandler([])));
   const fields = (payload: object) => faults(payload).map(({ path }) => path.join('.'));
@@ -297,8 +314,11 @@ test('what cannot be sent is refused at submission already', () => {
     'http://a.test/x y',
     '//a.test',
     'http://',
+    'http://[',
+    'http://a.test:99999/',
+    'http://1.2.3.4.5/',
   ])
-    expect(fields({ url })).toEqual(['url']);
+    expect(new Set(fields({ url }))).toEqual(new Set(['url']));
   expect(fields({ url: 'http://a.test', method: 'TRACE' })).toEqual(['method']);
   for (const name of [
     'Host',

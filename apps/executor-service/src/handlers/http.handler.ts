@@ -48,6 +48,9 @@ const payload = z.strictObject({
       /^https?:\/\/[^/?#@\s\\]+([/?#]\S*)?$/,
       'must be an http or https address without user and password',
     )
+    .refine((text) => URL.canParse(text), 'must be a URL')
+    // The refinement, as JSON Schema has it.
+    .meta({ format: 'uri' })
     .describe('Where the request goes.'),
   method: z
     .enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])

@@ -28,6 +28,11 @@ export function exchange(
   return new Promise((resolve, reject) => {
     const request = (url.protocol === 'https:' ? overHttps : overHttp)(url, options, resolve);
     request.on('error', reject);
+    // Nobody has asked for another protocol; without a listener there would be neither an answer nor an error.
+    request.on('upgrade', (_answer, socket) => {
+      socket.destroy();
+      reject(new Error('answered with another protocol'));
+    });
     request.end(body);
   });
 }

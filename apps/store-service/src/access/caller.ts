@@ -111,6 +111,15 @@ export class Caller {
     return this.grant === undefined || this.grant.reaches(queue);
   }
 
+  /**
+   * What an Idempotency-Key of theirs is kept as. Keys that two callers happen to choose alike, or one of them guesses, do not
+   * meet: a repetition is answered with what the first request made, and that is its caller's. (No Idempotency-Key has
+   * a space in it.)
+   */
+  ownKey(idempotencyKey: string): string {
+    return this.grant === undefined ? idempotencyKey : `${this.grant.id} ${idempotencyKey}`;
+  }
+
   /** Adds a fact to what the audit log will say of this request. Never a secret, never a payload. */
   note(facts: { readonly [name: string]: Json }): void {
     this.#notes = { ...this.#notes, ...facts };

@@ -60,11 +60,9 @@ export class ShellCommands {
       if (command.trim() === '')
         throw invalid('validation-failed', [{ field: 'payload.command', message: 'must not be empty' }]);
       const request = checked(createJobSchema, body, 'validation-failed');
-      const { job } = await this.jobs.submit(
-        request,
-        ownId === '' ? idempotencyKey : keyOf(system, ownId),
-        caller,
-      );
+      const { job } = await (ownId === ''
+        ? this.jobs.submit(request, idempotencyKey, caller)
+        : this.jobs.submitShared(request, keyOf(system, ownId), caller));
       return { job, id: ownId === '' ? job.id : ownId };
     } catch (error) {
       throw error instanceof Problem ? inTheirWords(error, fields, ownId) : error;
@@ -78,7 +76,7 @@ export class ShellCommands {
       const job = await this.jobs.find(id, caller);
       if (job !== undefined) return job;
     }
-    const job = await this.jobs.findByIdempotencyKey(keyOf(system, id), caller);
+    const job = await this.jobs.findBySharedKey(keyOf(system, id), caller);
     if (job === undefined) throw new Problem('not-found', `There is no job with id ${id}.`);
     return job;
   }

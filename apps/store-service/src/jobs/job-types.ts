@@ -5,7 +5,12 @@ import { HintListener } from '#common/database/notifications.js';
 import type { Json } from '#common/domain/job.js';
 import { InjectLogger } from '#common/logging/inject-logger.js';
 import type { Logger } from '#common/logging/logger.js';
-import { compilePayloadSchema, type JsonSchema, type PayloadCheck } from '#common/payload/payload-schema.js';
+import {
+  bounded,
+  compilePayloadSchema,
+  type JsonSchema,
+  type PayloadCheck,
+} from '#common/payload/payload-schema.js';
 import { Alarm } from '#common/runtime/alarm.js';
 import { repeat } from '#common/runtime/repeat.js';
 import { Problem } from '../http/problem.js';
@@ -102,7 +107,9 @@ export class JobTypes implements OnApplicationBootstrap, OnApplicationShutdown {
       const before = this.#types.get(type);
       types.set(
         type,
-        before?.source === source ? before : { source, remote, faults: this.#compile(type, payloadSchema) },
+        before?.source === source
+          ? before
+          : { source, remote, faults: this.#compile(type, payloadSchema, remote) },
       );
     }
     this.#types = types;
@@ -111,9 +118,11 @@ export class JobTypes implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   /** What is announced has been checked; what cannot be used all the same must not keep the type's jobs out. */
-  #compile(type: string, payloadSchema: JsonSchema): PayloadCheck {
+  #compile(type: string, payloadSchema: JsonSchema, remote: boolean): PayloadCheck {
     try {
-      return compilePayloadSchema(payloadSchema);
+      const check = compilePayloadSchema(payloadSchema);
+      // What executors announce is code that runs here anyway.
+      return remote ? bounded(check) : check;
     } catch (error) {
       this.log.warn('payload schema of a job type cannot be used, its payloads are not checked', {
         type,

@@ -51,10 +51,24 @@ export class JobService {
 
   /**
    * Stores a job and returns it once it is durable.
-   * @param idempotencyKey a repetition with the same key and request returns the job that the first one made
+   * @param idempotencyKey a repetition by the same caller, with the same key and request, returns the job that the first
+   * one made
    * @throws Problem when its type or payload is not accepted, a key forbids it, or the caller may not submit it
    */
-  async submit(request: CreateJob, idempotencyKey: string | undefined, caller: Caller): Promise<Submitted> {
+  submit(request: CreateJob, idempotencyKey: string | undefined, caller: Caller): Promise<Submitted> {
+    const key = idempotencyKey === undefined ? undefined : caller.ownKey(idempotencyKey);
+    return this.#submit(request, key, caller);
+  }
+
+  /**
+   * The same with a key by which every caller knows the job, such as an id that a client has chosen.
+   * @throws Problem as `submit` does
+   */
+  submitShared(request: CreateJob, key: string, caller: Caller): Promise<Submitted> {
+    return this.#submit(request, key, caller);
+  }
+
+  async #submit(request: CreateJob, idempotencyKey: string | undefined, caller: Caller): Promise<Submitted> {
     this.check(request, caller);
     await this.queues.ensure(request.queue, hasKey(request));
     return answer(await this.#store(request, newJob(request, caller), idempotencyKey, caller), caller);
@@ -82,7 +96,7 @@ export class JobService {
     const submissions = await this.keyed.submitTogether(
       jobs.map((job, index) => ({
         job,
-        key: { key: keyOfItem(key, index), requestHash: fingerprint(requests[index]) },
+        key: { key: caller.ownKey(keyOfItem(key, index)), requestHash: fingerprint(requests[index]) },
       })),
     );
     if (submissions.some(wakesLeader)) this.notifier.send('work');
@@ -136,8 +150,8 @@ export class JobService {
     if (caller.queuePatterns !== null) await this.get(id, caller);
   }
 
-  /** The job that a submission with this Idempotency-Key led to; undefined when the key is not known (any longer). */
-  async findByIdempotencyKey(key: string, caller: Caller): Promise<Job | undefined> {
+  /** The job that a submission with this shared key led to; undefined when the key is not known (any longer). */
+  async findBySharedKey(key: string, caller: Caller): Promise<Job | undefined> {
     const id = await this.keyed.jobIdOf(key);
     return id === undefined ? undefined : this.find(id, caller);
   }

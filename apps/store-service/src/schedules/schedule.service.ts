@@ -50,6 +50,8 @@ export class ScheduleService {
 
   /** @throws Problem conflict when the name is taken; or when the job would not be accepted of this caller */
   async create(name: string, given: GivenDefinition, caller: Caller): Promise<Schedule> {
+    // POST does not have it in its path.
+    caller.note({ name });
     const definition = await this.#accept(given, caller);
     const created = await this.schedules.create(name, definition, firstDue(definition));
     if (created === 'taken') {

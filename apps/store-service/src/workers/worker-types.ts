@@ -4,8 +4,12 @@ import { JobTypeRepository, type AnnouncedType, type JobType } from '#common/dat
 import { Notifier } from '#common/database/notifications.js';
 import { JobTypes } from '../jobs/job-types.js';
 import { compilePayloadSchema } from '#common/payload/payload-schema.js';
+import { withinBudget } from '#common/payload/within-budget.js';
 import { Problem } from '../http/problem.js';
 import { invalid } from '../http/validation.js';
+
+/** How long it may take to understand a schema, in milliseconds. One of 256 KiB takes a second. */
+const COMPILE_BUDGET_MS = 5000;
 
 @Injectable()
 export class WorkerTypes {
@@ -25,7 +29,7 @@ export class WorkerTypes {
    */
   async announce(type: JobType): Promise<boolean> {
     try {
-      compilePayloadSchema(type.payloadSchema);
+      withinBudget(COMPILE_BUDGET_MS, () => compilePayloadSchema(type.payloadSchema));
     } catch (error) {
       const message = `is no JSON Schema that can be used: ${error instanceof Error ? error.message : String(error)}`;
       throw invalid('validation-failed', [{ field: 'payloadSchema', message }]);

@@ -65,7 +65,7 @@ export class WorkflowService {
     const key =
       idempotencyKey === undefined
         ? undefined
-        : { key: idempotencyKey, requestHash: fingerprint({ ...request, jobs }) };
+        : { key: caller.ownKey(idempotencyKey), requestHash: fingerprint({ ...request, jobs }) };
     const submission = await this.workflows.insert(workflow, key);
     switch (submission.kind) {
       case 'created':

@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { compilePayloadSchema, type JsonSchema } from './payload-schema.js';
+import { bounded, compilePayloadSchema, type JsonSchema } from './payload-schema.js';
 
 const check = (schema: JsonSchema | z.ZodType) =>
   compilePayloadSchema(
@@ -91,4 +91,71 @@ test('a schema that never comes to an end accepts nothing, and breaks nothing', 
   expect(check({ $ref: '#' })({})).toEqual([
     { path: [], message: 'cannot be checked with the schema of its type' },
   ]);
+});
+
+test('what is referred to often is not written out each time, which would fill the memory', () => {
+  const names = (prefix: string, count: number) =>
+    Array.from({ length: count }, (_, index) => `${prefix}${index}`);
+  const fits = check({
+    $defs: {
+      large: { properties: Object.fromEntries(names('p', 300).map((name) => [name, { minLength: 1 }])) },
+    },
+    properties: Object.fromEntries(names('r', 1000).map((name) => [name, { $ref: '#/$defs/large' }])),
+  });
+  expect(fits({ r0: { p0: 'a' } })).toEqual([]);
+  expect(fits({ r999: { p299: '' } })).toEqual([expect.objectContaining({ path: ['r999', 'p299'] })]);
+});
+
+test('of very many faults the first are told, so that explaining them does not take for ever', () => {
+  const faults = check({ items: { anyOf: [{ type: 'string' }, { type: 'number' }] } });
+  const told = faults(Array.from({ length: 50_000 }, () => null));
+  expect(told[0]).toEqual({ path: ['0'], message: 'must be string' });
+  expect(told.length).toBeLessThan(1000);
+});
+
+describe('a check with a schema of somebody else', () => {
+  const tooLong = [{ path: [], message: expect.stringContaining('takes too long') as string }];
+  const steps = Array.from(
+    { length: 60 },
+    (_, step) => [`s${step}`, { $ref: `#/$defs/s${step + 1}` }] as const,
+  );
+
+  test.each<[string, JsonSchema, unknown]>([
+    ['a pattern that backtracks', { pattern: '^(a+)+$' }, `${'a'.repeat(60)}!`],
+    [
+      'references that double',
+      {
+        $defs: {
+          ...Object.fromEntries(steps.map(([name, next]) => [name, { allOf: [next, next] }])),
+          s60: {},
+        },
+        $ref: '#/$defs/s0',
+      },
+      'x',
+    ],
+  ])('is cut off: %s', (_what, schema, payload) => {
+    expect(bounded(check(schema))(payload)).toEqual(tooLong);
+  });
+
+  test('that took too long is not made again for a while, whatever the payload', () => {
+    let checks = 0;
+    const endless = bounded(() => {
+      checks += 1;
+      for (;;);
+    });
+    expect(endless('a')).toEqual(tooLong);
+    expect(endless('b')).toEqual(tooLong);
+    expect(checks).toBe(1);
+  });
+
+  test('tells what any other tells', () => {
+    const faults = bounded(check({ type: 'string', minLength: 2 }));
+    expect(faults('ab')).toEqual([]);
+    expect(faults(1)).toEqual([{ path: [], message: 'must be string' }]);
+    expect(() =>
+      bounded(() => {
+        throw new Error('broken');
+      })(1),
+    ).toThrow('broken');
+  });
 });

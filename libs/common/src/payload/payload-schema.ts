@@ -6,6 +6,7 @@ import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { Ajv, type ErrorObject, type Options } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { Json } from '#common/domain/job.js';
+import { BudgetExceeded, withinBudget } from './within-budget.js';
 
 export type JsonSchema = { readonly [key: string]: Json };
 
@@ -40,8 +41,17 @@ const OPTIONS: Options = {
   strict: false,
   logger: false,
   ownProperties: true,
+  // Else what is referred to is written out at every place: fifty references can become gigabytes of code.
+  inlineRefs: false,
   formats: FORMATS,
 };
+
+/** Faults that are looked at; explaining alternatives takes the square of their number. */
+const MOST_FAULTS = 500;
+/** How long one check with a schema of somebody else's may take, in milliseconds. */
+const CHECK_BUDGET_MS = 250;
+/** For so long nothing is checked with a schema that took longer, in milliseconds: a batch may have 10,000 payloads. */
+const REST_MS = 10_000;
 
 const DRAFT_07 = /^https?:\/\/json-schema\.org\/draft-07\/schema#?$/;
 
@@ -54,11 +64,32 @@ export function compilePayloadSchema(schema: JsonSchema): PayloadCheck {
   const fits = (isDraft07 ? new Ajv(OPTIONS) : new Ajv2020(OPTIONS)).compile(schema);
   return (payload) => {
     try {
-      return fits(payload) ? [] : withoutDetours(fits.errors ?? []).map(faultOf);
+      return fits(payload) ? [] : withoutDetours((fits.errors ?? []).slice(0, MOST_FAULTS)).map(faultOf);
     } catch {
       // A schema that refers to itself without end.
       return [{ path: [], message: 'cannot be checked with the schema of its type' }];
     }
+  };
+}
+
+/**
+ * The same for a schema of somebody who may not hold up this process: a check that takes too long is cut off, and its
+ * payload does not fit.
+ */
+export function bounded(check: PayloadCheck): PayloadCheck {
+  let restsUntil = -Infinity;
+  return (payload) => {
+    if (performance.now() >= restsUntil) {
+      try {
+        return withinBudget(CHECK_BUDGET_MS, () => check(payload));
+      } catch (error) {
+        if (!(error instanceof BudgetExceeded)) throw error;
+        restsUntil = performance.now() + REST_MS;
+      }
+    }
+    return [
+      { path: [], message: 'takes too long to be checked with the schema of its type; simplify the schema' },
+    ];
   };
 }
 
