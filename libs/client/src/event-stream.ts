@@ -4,7 +4,7 @@
  */
 import { authorization, type Connection } from './connection.js';
 import { pause, withDeadline } from './deadline.js';
-import { errorOf, networkFault, UnexpectedAnswerError, UnreachableError } from './errors.js';
+import { errorOf, networkFault, NO_REDIRECTS, UnexpectedAnswerError, UnreachableError } from './errors.js';
 import { isRetryable, retryDelayMs } from './retry.js';
 import { serverSentEvents, type ServerSentEvent } from './server-sent-events.js';
 
@@ -104,6 +104,7 @@ async function open(
         ...(lastId === '' ? {} : { 'last-event-id': lastId }),
       },
       signal: cut.signal,
+      redirect: NO_REDIRECTS,
     });
   } catch (error) {
     deadline.throwIfAborted();
