@@ -41,7 +41,7 @@ test.each([
   [0o700, 'ok'],
   [0o640, 'warn'],
   [0o604, 'warn'],
-])('profiles of mode %o are %s', (mode, status) => {
+])('a file of profiles with mode %i is %s', (mode, status) => {
   const folder = mkdtempSync(join(tmpdir(), 'triumvir-doctor-'));
   cleanups.push(() => rmSync(folder, { recursive: true }));
   const env = { XDG_CONFIG_HOME: folder };
