@@ -217,6 +217,26 @@ describe('a key that is limited to some queues', () => {
     expect(await statusOf(limited, 'POST', `/api/v1/jobs/${mine.id}/cancel`)).toBe(200);
   });
 
+  test('is not told what a job waits for that is elsewhere', async () => {
+    const limited = await client(everything, { queues: ['team-a.*'] });
+    const { body: workflow } = await admin.request<{ id: string }>('POST', '/api/v1/workflows', {
+      jobs: [
+        { ...print('team-b'), name: 'secret' },
+        { type: 'print', payload: { text: 'x' }, queue: 'team-a.x', name: 'child', dependsOn: ['secret'] },
+      ],
+    });
+    const { body } = await limited.request<{ jobs: JobAnswer[] }>(
+      'GET',
+      `/api/v1/jobs?q=workflow:${workflow.id}`,
+    );
+    expect(body.jobs).toHaveLength(1);
+    const why = (by: ApiClient) => by.request<object>('GET', `/api/v1/jobs/${body.jobs[0]?.id}/why`);
+    expect(JSON.stringify((await why(admin)).body)).toContain('secret');
+    const told = await why(limited);
+    expect(told.body).toMatchObject({ reason: 'blocked', facts: { waitsFor: 1, parents: [] } });
+    expect(JSON.stringify(told.body)).not.toContain('secret');
+  });
+
   test('neither learns of nor replaces a job of another queue by its uniqueKey', async () => {
     const limited = await client(everything, { queues: ['team-a.*'] });
     const other = await admin.submit({ ...print('team-b'), uniqueKey: 'theirs' });

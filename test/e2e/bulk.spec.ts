@@ -1,7 +1,7 @@
 /** Bulk operations on two stores, of which one is killed in the middle. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { isDeepStrictEqual, promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ROOT } from '#tools/root.js';
 import { withPostgres } from '#tools/sql.js';
@@ -126,7 +126,7 @@ test('jobs that were handed over and wait for an executor start by their new pri
 
 test.each<[string, object, string]>([
   ['nothing that says which jobs', { action: 'cancel' }, 'all'],
-  ['a query of blanks', { action: 'cancel', filter: { q: '  ' } }, 'all'],
+  ['a query of blanks', { action: 'cancel', filter: { queue: 'q', q: '  ' } }, 'filter.q'],
   ['a wrong query', { action: 'cancel', filter: { q: 'stat:dead' } }, 'filter.q'],
   ['an unknown action', { action: 'destroy', all: true }, 'action'],
   ['no priority', { action: 'reprioritise', all: true }, 'priority'],
@@ -166,6 +166,21 @@ test('the command line counts, begins, waits and tells what came of it', async (
   expect(latest).toMatchObject({ action: 'retry', state: 'done', matched: 4 });
   expect(await triumvir('bulk', 'get', latest?.id ?? '')).toContain('0 of 4 retried');
   expect(await triumvir('list', '--queue', queue, '-q', 'tag:kept', '-o', 'jsonl')).toContain('"priority":1');
+});
+
+test('a repetition with the same Idempotency-Key begins nothing new, another request with it is refused', async () => {
+  const body = { action: 'cancel', filter: { queue: uniqueName('queue') } };
+  const headers = { 'idempotency-key': uniqueName('key') };
+  const send = (request: object) =>
+    api.request<BulkAnswer & ProblemAnswer>('POST', '/api/v1/bulk', request, headers);
+  const [first, ...others] = await Promise.all([send(body), send(body), send(body)]);
+  expect([first, ...others].map(({ status }) => status)).toEqual([202, 202, 202]);
+  expect(new Set([first, ...others].map((answer) => answer.body.id)).size).toBe(1);
+  const refused = await send({ ...body, action: 'delete' });
+  expect(refused.status).toBe(422);
+  expect(refused.body.errors?.[0]?.field).toBe('Idempotency-Key');
+  const { body: list } = await api.request<{ operations: { filter: object }[] }>('GET', '/api/v1/bulk');
+  expect(list.operations.filter(({ filter }) => isDeepStrictEqual(filter, body.filter))).toHaveLength(1);
 });
 
 test('one that has ended cannot be stopped', async () => {

@@ -39,9 +39,12 @@ const filterOf = (query: string) => {
   return { terms: parsed.terms, queuePatterns: null };
 };
 
-function ask(action: BulkAction, query = ''): Promise<BulkOperation> {
-  const nobody = { keyId: null, name: null };
-  return bulk.create(newId(), { ...action, filter: { q: query } }, filterOf(query), nobody);
+const NOBODY = { keyId: null, name: null };
+
+async function ask(action: BulkAction, query = ''): Promise<BulkOperation> {
+  const made = await bulk.create(newId(), { ...action, filter: { q: query } }, filterOf(query), NOBODY);
+  if (made.kind !== 'created') throw new Error('without an Idempotency-Key each request makes one');
+  return made.operation;
 }
 
 async function look({ id }: { id: string }): Promise<BulkOperation> {

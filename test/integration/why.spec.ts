@@ -48,7 +48,7 @@ beforeEach(async () => {
 
 const submit = (changes: Partial<NewJob> = {}) => store.submit({ queue, ...changes });
 async function facts({ id }: { readonly id: string }): Promise<GatheredFacts> {
-  const gathered = await repository.gather(id);
+  const gathered = await repository.gather(id, null);
   if (gathered === undefined) throw new Error(`there is no job ${id}`);
   return gathered;
 }
@@ -101,7 +101,7 @@ const failed = {
 } as const satisfies Outcome;
 
 test('there is no reason for a job that does not exist', async () => {
-  expect(await repository.gather('01890a5d-ac96-774b-bcce-b302099a8057')).toBeUndefined();
+  expect(await repository.gather('01890a5d-ac96-774b-bcce-b302099a8057', null)).toBeUndefined();
 });
 
 test('the job is as it is looked up, and the time is that of the database', async () => {
@@ -137,6 +137,14 @@ test('a job that waits for a parent says which, and the state that it is in', as
     waitsFor: 1,
     parents: [{ id: parent.id, name: 'extract', state: 'scheduled', onDependencyFailure: 'cancel' }],
   });
+});
+
+test('parents in queues that are beyond the caller are not named', async () => {
+  const { child } = await family('cancel');
+  const namedTo = async (patterns: readonly string[]) =>
+    (await repository.gather(child.id, patterns))?.parents.map(({ name }) => name);
+  expect(await namedTo(['other%'])).toEqual([]);
+  expect(await namedTo(['other%', queue])).toEqual(['extract']);
 });
 
 test('a job that is held because a parent failed says which one', async () => {
@@ -317,6 +325,7 @@ test('with many jobs waiting, places are counted to the limit and nothing is rea
     const plan = await prisma.query<{ 'QUERY PLAN': string }>(
       `EXPLAIN (ANALYZE, BUFFERS) ${statement}`,
       last.id,
+      ...(statement === WHY_JOB ? [null] : []),
     );
     const text = plan.map((row) => row['QUERY PLAN']).join('\n');
     expect(text).not.toContain('Seq Scan on jobs');

@@ -105,6 +105,14 @@ describe('StoreApi', () => {
     expect(keys[0]).toMatch(/^[0-9a-f-]{36}$/);
   });
 
+  it('repeats the request for a bulk operation under the same key', async () => {
+    const { baseUrl, requests } = await serve(cut, problem(409, { detail: 'no' }));
+    const request = { action: 'cancel', filter: { queue: 'q' }, all: undefined } as const;
+    await expect(apiOf(baseUrl).createBulk(request)).rejects.toThrow('no');
+    const keys = requests.map(({ headers }) => headers['idempotency-key']);
+    expect(keys).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/), keys[0]]);
+  });
+
   it('does not repeat a cancel', async () => {
     const { baseUrl, requests } = await serve(cut, json(200, JOB));
     await expect(apiOf(baseUrl).cancelJob('0190')).rejects.toBeInstanceOf(UnreachableError);

@@ -187,10 +187,11 @@ export class StoreApi {
     return this.parsed(answers.auditPage, this.client.get('/api/v1/audit', { params: { query } }));
   }
 
-  /** Not repeated: each request makes an operation. */
+  /** However often it must be sent, it makes one operation: the store knows a repetition by the key. */
   createBulk(request: BulkRequest): Promise<answers.BulkOperation> {
+    const params = { header: { 'Idempotency-Key': randomUUID() } };
     const body = given(request) as Schemas['NewBulkOperation'];
-    const answer = this.client.post('/api/v1/bulk', { body }) as Promise<Schemas['BulkOperation']>;
+    const answer = this.client.post('/api/v1/bulk', { params, body }) as Promise<Schemas['BulkOperation']>;
     return this.parsed(answers.bulkOperation, answer);
   }
 

@@ -220,3 +220,20 @@ describe('waitFor', () => {
     await expect(client.waitFor('a', { timeoutMs: 50 })).rejects.toBeInstanceOf(WaitTimedOutError);
   });
 });
+
+describe('a redirection', () => {
+  it.each([301, 302, 303, 307, 308])('%i is told of and not followed, whatever is asked', async (status) => {
+    const elsewhere = await serve(json(200, {}));
+    const location = `${elsewhere.client.baseUrl.href}?token=secret`;
+    const { client } = await serve((response) => response.writeHead(status, { location }).end());
+    const refused = expect.objectContaining({
+      name: 'UnexpectedAnswerError',
+      status,
+      message: expect.stringMatching(/which leads to http:\/\/127\.0\.0\.1:\d+\/behind\/$/) as string,
+    });
+    await expect(client.get('/api/v1/cluster')).rejects.toEqual(refused);
+    await expect(client.submitJob({ type: 'print' })).rejects.toEqual(refused);
+    await expect(client.events().next()).rejects.toEqual(refused);
+    expect(elsewhere.asked).toEqual([]);
+  });
+});

@@ -60,6 +60,12 @@ export class WaitTimedOutError extends Error {
   override readonly name = 'WaitTimedOutError';
 }
 
+/**
+ * A store does not redirect. What does is a stranger: to follow it would hand payloads to another host, and fetch() makes a GET of
+ * a POST that is redirected, whose answer says nothing of what was asked for.
+ */
+export const NO_REDIRECTS = 'manual';
+
 /** The error for an answer that is not 2xx. */
 export function errorOf(
   baseUrl: URL,
@@ -70,12 +76,16 @@ export function errorOf(
   const body = parsedOrNull(text);
   if (isProblem(body)) return new ProblemError({ ...body, status: response.status }, retryAfterMs);
   const status = `HTTP ${response.status} ${response.statusText}`.trim();
-  return new UnexpectedAnswerError(
-    baseUrl,
-    `${status}, without a problem document`,
-    response.status,
-    retryAfterMs,
-  );
+  const to = response.headers.get('location');
+  const what = to === null ? 'without a problem document' : `which leads to ${placeOf(to, baseUrl)}`;
+  return new UnexpectedAnswerError(baseUrl, `${status}, ${what}`, response.status, retryAfterMs);
+}
+
+/** Without what may be secret in an address. */
+function placeOf(location: string, baseUrl: URL): string {
+  if (!URL.canParse(location, baseUrl.href)) return 'no address';
+  const { origin, pathname } = new URL(location, baseUrl);
+  return origin + pathname;
 }
 
 function isProblem(body: unknown): body is ProblemDocument {

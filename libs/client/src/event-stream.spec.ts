@@ -93,3 +93,13 @@ test('an interruption ends it with its reason, while it waits for the next event
   interruption.abort(new Error('enough'));
   await expect(next).rejects.toThrow('enough');
 });
+
+test('a stream that ends before anything came is asked for again only after a while, longer each time', async () => {
+  const empty = stream('', 'ends');
+  const { url, asked } = await storeThat(empty, empty, empty, stream('id: done\n\n', 'ends'));
+  const begun = performance.now();
+  expect(await read(url)).toEqual([]);
+  expect(asked).toHaveLength(4);
+  // The least of the pauses: half of 100, 200 and 400 ms. Timers may be a moment early.
+  expect(performance.now() - begun).toBeGreaterThan(340);
+});

@@ -4,7 +4,7 @@
  */
 import { authorization, type Connection } from './connection.js';
 import { pause, withDeadline } from './deadline.js';
-import { errorOf, networkFault, UnexpectedAnswerError, UnreachableError } from './errors.js';
+import { errorOf, networkFault, NO_REDIRECTS, UnexpectedAnswerError, UnreachableError } from './errors.js';
 import { isRetryable, retryDelayMs } from './retry.js';
 import { serverSentEvents, type ServerSentEvent } from './server-sent-events.js';
 
@@ -35,14 +35,18 @@ export async function* streamEvents(
   let lastId = '';
   let giveUpAt = performance.now() + PATIENCE_MS;
   for (let failures = 1; ; failures += 1) {
+    let heard = false;
     try {
       for await (const { id, name, data } of listen(connection, request, lastId)) {
+        heard = true;
         lastId = id;
         giveUpAt = performance.now() + PATIENCE_MS;
         failures = 0;
         if (data !== undefined) yield { event: name, data: JSON.parse(data) as unknown };
       }
       if (lastId === 'done') return;
+      // Asked again at once it would do the same, without end.
+      if (!heard) throw new UnreachableError(connection.baseUrl, 'the stream ended before anything came');
     } catch (error) {
       connection.signal.throwIfAborted();
       if (!isRetryable(error, true) || performance.now() > giveUpAt) throw error;
@@ -104,6 +108,7 @@ async function open(
         ...(lastId === '' ? {} : { 'last-event-id': lastId }),
       },
       signal: cut.signal,
+      redirect: NO_REDIRECTS,
     });
   } catch (error) {
     deadline.throwIfAborted();

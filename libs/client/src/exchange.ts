@@ -4,7 +4,7 @@
  */
 import { authorization, type Connection } from './connection.js';
 import { pause, withDeadline } from './deadline.js';
-import { errorOf, networkFault, UnreachableError } from './errors.js';
+import { errorOf, networkFault, NO_REDIRECTS, UnreachableError } from './errors.js';
 import { isRetryable, retryDelayMs } from './retry.js';
 
 /**
@@ -44,7 +44,7 @@ function sendOnce(connection: Connection, request: Request): Promise<Response> {
 async function fetchAll(connection: Connection, request: Request, signal: AbortSignal) {
   for (const [name, value] of Object.entries(authorization(connection))) request.headers.set(name, value);
   try {
-    const response = await fetch(request, { signal });
+    const response = await fetch(request, { signal, redirect: NO_REDIRECTS });
     return { response, text: await response.text() };
   } catch (error) {
     // When it was stopped, its reason says more than fetch's own error.

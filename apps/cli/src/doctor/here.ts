@@ -1,13 +1,15 @@
 /** What the doctor can see without asking anybody: this program, and the files that it and the services read. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { parse } from 'dotenv';
-import { FILE_MODE, profilesPath, readProfiles } from '../profiles.js';
+import { profilesPath, readProfiles } from '../profiles.js';
 import type { Terminal } from '../terminal.js';
 import { fail, ok, reasonOf, warn, type Finding } from './finding.js';
 
 /** The least that package.json asks for. */
 const LEAST_NODE = [20, 19] as const;
 const SETTINGS_FILE = '.env';
+/** What a file's mode allows to anybody but its owner. */
+const OTHERS = 0o077;
 
 export function lookAtNode(version: string): Finding {
   const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
@@ -40,7 +42,7 @@ export function lookAtProfiles(env: Terminal['env']): Finding {
   if (!existsSync(path)) return ok('profiles', 'none');
   try {
     const names = Object.keys(readProfiles(env).profiles);
-    const others = statSync(path).mode & 0o777 & ~FILE_MODE;
+    const others = statSync(path).mode & OTHERS;
     return others === 0 || process.platform === 'win32'
       ? ok('profiles', `${names.join(', ') || 'none'} in ${path}`)
       : warn('profiles', `${path} can be read by others`, `chmod 600 ${path}`);

@@ -1,6 +1,6 @@
 /** What the doctor asks the store: whether it is there, whether it can work, and what it says of its servers. */
 import { withDeadline } from '#client/deadline.js';
-import { networkFault, UnreachableError } from '#client/errors.js';
+import { networkFault, NO_REDIRECTS, UnreachableError } from '#client/errors.js';
 import { z } from 'zod';
 import { fail, ok, warn, type Finding } from './finding.js';
 
@@ -47,7 +47,7 @@ function ask(baseUrl: URL, path: string, signal: AbortSignal): Promise<Heard> {
     const began = Date.now();
     const clock = performance.now();
     try {
-      const response = await fetch(url, { signal: deadline });
+      const response = await fetch(url, { signal: deadline, redirect: NO_REDIRECTS });
       const tookMs = performance.now() - clock;
       return {
         status: response.status,

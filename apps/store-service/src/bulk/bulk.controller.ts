@@ -1,5 +1,5 @@
 /** /api/v1/bulk: one thing done to all jobs that fit a filter, in the background. */
-import { Body, Controller, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Requires } from '#common/access/requires.js';
 import { timeOfId } from '#common/domain/id-time.js';
@@ -7,7 +7,8 @@ import { CalledBy } from '../access/called-by.js';
 import { Caller } from '../access/caller.js';
 import { encodeCursor } from '../http/fields.js';
 import { Operation } from '../http/operation.js';
-import { ValidationPipe } from '../http/validation.js';
+import { checked, ValidationPipe } from '../http/validation.js';
+import { idempotencyKeySchema } from '../jobs/job.schemas.js';
 import { cancelBulk, createBulk, getBulk, listBulk } from './bulk.operations.js';
 import { presentBulk } from './bulk.presenter.js';
 import {
@@ -27,18 +28,20 @@ const inUrl = new ValidationPipe('bad-request');
 export class BulkController {
   constructor(private readonly service: BulkService) {}
 
-  /** 202: it has begun. 200: a dry run has counted. */
+  /** 202: it has begun, with this request or an earlier one of the same Idempotency-Key. 200: a dry run has counted. */
   @Post()
   @HttpCode(202)
   @Requires('operate')
   @Operation(createBulk)
   async create(
     @Body({ schema: createBulkSchema, pipes: [inBody] }) request: CreateBulk,
+    @Headers('idempotency-key') idempotencyKey: string | undefined,
     @CalledBy() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<BulkOperationView | BulkCountView> {
+    const key = checked(idempotencyKeySchema, idempotencyKey, 'bad-request', ['Idempotency-Key']);
     if (!request.dryRun) {
-      const operation = await this.service.create(request, caller);
+      const operation = await this.service.create(request, key, caller);
       caller.note({ operation: operation.id, request: operation.request });
       void reply.header('location', `/api/v1/bulk/${operation.id}`);
       return presentBulk(operation);

@@ -1,5 +1,6 @@
 /** The routes of bulk operations as the API's document tells them. */
 import type { OperationOptions } from '../http/operation.js';
+import { idempotencyKeySchema } from '../jobs/job.schemas.js';
 import { bulkCountSchema, bulkOperationSchema, bulkPageSchema } from './bulk.views.js';
 
 const RUNNING = {
@@ -27,11 +28,12 @@ export const createBulk = {
   tag: 'Bulk operations',
   summary: 'Cancel, retry, delete or reprioritise many jobs',
   description:
-    'Goes through all jobs that fit and were there when it was asked for, from the newest to the oldest, in the background: it survives the store that runs it, and leaves feeding the right of way. Jobs that are not in a state for it are left alone and counted by reason. Needs a filter, or `all: true`; `dryRun` only counts.',
+    'Goes through all jobs that fit and were there when it was asked for, from the newest to the oldest, in the background: it survives the store that runs it, and leaves feeding the right of way. Jobs that are not in a state for it are left alone and counted by reason. Needs a filter, or `all: true`; `dryRun` only counts. With an Idempotency-Key the request can be sent again when its answer was lost.',
+  headers: { 'Idempotency-Key': idempotencyKeySchema },
   example: { body: { action: 'cancel', filter: { queue: 'mail', q: 'payload.customer:42' }, dryRun: false } },
   answers: {
     202: {
-      description: 'It has begun.',
+      description: 'It has begun; with a used Idempotency-Key, the operation that was made first.',
       schema: bulkOperationSchema,
       example: { ...RUNNING, percent: 0, matched: 0, done: 0, skipped: {}, startedAt: null },
       headers: { Location: 'Path of the operation.' },

@@ -13,7 +13,8 @@ const filter = z
     type: jobType.optional().describe('Only jobs of this type.'),
     queue: queueName.optional().describe('Only jobs of this queue.'),
     tag: z.array(tag).min(1).max(MAX_TAGS).optional().describe('Only jobs with all of these tags.'),
-    q: jobQuery.optional(),
+    // In a script, one that is empty by mistake must not widen what is done.
+    q: jobQuery.refine((text) => text.trim() !== '', 'must say something, or be left out').optional(),
   })
   .default({})
   .describe('Which jobs are meant, in the words of `GET /api/v1/jobs`. Jobs that come in later are not.');

@@ -1,4 +1,5 @@
 /** What can be done with bulk operations. */
+import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { BulkRepository, type BulkOperation, type Counted } from '#common/database/bulk.repository.js';
 import type { JobFilter } from '#common/database/job-conditions.js';
@@ -23,18 +24,39 @@ export class BulkService {
 
   /**
    * Jobs of queues beyond the caller's key are not meant, whatever the filter says.
+   * @param idempotencyKey a repetition with the same key and request returns the operation that the first one made
    * @throws Problem when nothing says which jobs are meant, or the query is wrong
    */
-  async create(request: CreateBulk, caller: Caller): Promise<BulkOperation> {
+  async create(
+    request: CreateBulk,
+    idempotencyKey: string | undefined,
+    caller: Caller,
+  ): Promise<BulkOperation> {
     const { dryRun: _dryRun, all: _all, ...wanted } = request;
     // As it was sent: what is undefined has no place in JSON.
     const kept = JSON.parse(JSON.stringify(wanted)) as typeof wanted & { filter: { [word: string]: Json } };
-    const operation = await this.bulk.create(newId(), kept, meant(request, caller), {
-      keyId: caller.keyId,
-      name: caller.grant?.name ?? null,
-    });
-    this.runner.wake();
-    return operation;
+    const requester = { keyId: caller.keyId, name: caller.grant?.name ?? null };
+    const key =
+      idempotencyKey === undefined
+        ? undefined
+        : { key: caller.ownKey(idempotencyKey), requestHash: fingerprint(wanted) };
+    const submission = await this.bulk.create(newId(), kept, meant(request, caller), requester, key);
+    switch (submission.kind) {
+      case 'created':
+        this.runner.wake();
+        return submission.operation;
+      case 'replayed':
+        return this.get(submission.id, caller);
+      case 'other-request':
+        throw invalid('validation-failed', [
+          {
+            field: 'Idempotency-Key',
+            message: 'has been used for another request; take a new key for each request',
+          },
+        ]);
+      default:
+        throw new Error(`unknown submission ${String(submission satisfies never)}`);
+    }
   }
 
   /** How many jobs it would look at. */
@@ -61,6 +83,10 @@ export class BulkService {
     const { state } = await this.get(id, caller);
     throw new Problem('conflict', `The bulk operation is ${state}; only one that runs can be stopped.`);
   }
+}
+
+function fingerprint(request: object): string {
+  return createHash('sha256').update(JSON.stringify(request)).digest('base64');
 }
 
 /** Whose operations they see: those who are limited to some queues only their own. Null is everybody's. */

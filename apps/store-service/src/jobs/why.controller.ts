@@ -25,10 +25,9 @@ export class WhyController {
     @Param({ schema: jobIdSchema, pipes: [new ValidationPipe('bad-request')] }) { id }: { id: string },
     @CalledBy() caller: Caller,
   ): Promise<WhyView> {
-    const explained = await this.service.explain(id);
+    const explained = await this.service.explain(id, caller);
     if (explained === undefined) throw new Problem('not-found', `There is no job with id ${id}.`);
     const { job, reasons } = explained;
-    caller.requireQueue(job.queue);
     const [first, ...also] = reasons;
     return { jobId: job.id, state: job.state, ...presentReason(first), also: also.map(presentReason) };
   }

@@ -6,6 +6,7 @@ import { WhyRepository } from '#common/database/why.repository.js';
 import type { Job } from '#common/domain/job.js';
 import type { Reason } from '#common/domain/why-reasons.js';
 import { why, type Leadership } from '#common/domain/why.js';
+import type { Caller } from '../access/caller.js';
 
 /** ZooKeeper is asked for no longer than this, in milliseconds; then it is not known who leads. */
 const ASK_MS = 1000;
@@ -18,14 +19,21 @@ export class WhyService {
     private readonly cluster: ClusterView,
   ) {}
 
-  /** @returns the job and the reasons, the one that counts first; undefined when there is no such job */
-  async explain(id: string): Promise<{ job: Job; reasons: readonly [Reason, ...Reason[]] } | undefined> {
+  /**
+   * @returns the job and the reasons, the one that counts first; undefined when there is no such job
+   * @throws Problem when its queue is beyond the caller's key; what it depends on there is not named to them
+   */
+  async explain(
+    id: string,
+    caller: Caller,
+  ): Promise<{ job: Job; reasons: readonly [Reason, ...Reason[]] } | undefined> {
     const [facts, elections, epochs] = await Promise.all([
-      this.repository.gather(id),
+      this.repository.gather(id, caller.queuePatterns),
       this.#elections('scheduler'),
       this.epochs.list(),
     ]);
     if (facts === undefined) return undefined;
+    caller.requireQueue(facts.job.queue);
     const { queueHash, ...known } = facts;
     const holders = new Map(epochs.map(({ election, holder }) => [election, holder]));
     const queueLeadership =

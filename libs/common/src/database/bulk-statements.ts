@@ -11,13 +11,21 @@ export const BULK_COLUMNS = `id, action, request, filter, state, requested_by AS
 const KEPT_DAYS = 30;
 
 /**
- * Asks for an operation, and forgets old ones. In: id, action, request, filter, who asked, their name, the id to begin below.
- * Rows: it.
+ * Asks for an operation, unless its Idempotency-Key has been used, and forgets old ones. In: id, action, request, filter, who
+ * asked, their name, the id to begin below; its key and request hash, or null. Rows: it, or none when the key was known.
  */
 export const INSERT_BULK = `/* insert_bulk */
-WITH forgotten AS (DELETE FROM bulk_operations WHERE finished_at < now() - interval '${KEPT_DAYS} days')
+WITH forgotten AS (DELETE FROM bulk_operations WHERE finished_at < now() - interval '${KEPT_DAYS} days'),
+fresh_key AS (
+  INSERT INTO idempotency_keys (key, request_hash, job_id)
+  SELECT $8::text, $9::text, $1::uuid WHERE $8::text IS NOT NULL
+  ON CONFLICT (key) DO NOTHING
+  RETURNING job_id
+),
+made AS (SELECT $1::uuid AS id WHERE $8::text IS NULL UNION ALL SELECT job_id FROM fresh_key)
 INSERT INTO bulk_operations (id, action, request, filter, requested_by, requester, cursor, oldest, created_at)
-VALUES ($1::uuid, $2, $3::jsonb, $4::jsonb, $5::uuid, $6, $7::uuid, (SELECT id FROM jobs ORDER BY id LIMIT 1), date_trunc('milliseconds', now()))
+SELECT made.id, $2::text, $3::jsonb, $4::jsonb, $5::uuid, $6::text, $7::uuid, (SELECT id FROM jobs ORDER BY id LIMIT 1), date_trunc('milliseconds', now())
+FROM made
 RETURNING ${BULK_COLUMNS}`;
 
 /** In: id; who asks, or null for anybody's. */

@@ -28,13 +28,16 @@ import {
 import { PURGE_JOBS, REDRIVE_JOBS } from './dead-letter.repository.js';
 import { isCostly, type JobFilter } from './job-conditions.js';
 import { AFTER_ALL, countNext, walk, type Statement } from './job-search-statements.js';
-import { CANCEL_JOBS, REPRIORITISE_JOBS } from './job-statements.js';
+import { CANCEL_JOBS, FIND_IDEMPOTENCY_KEYS, REPRIORITISE_JOBS } from './job-statements.js';
+import type { IdempotencyKey } from './keyed-submission.repository.js';
 import { PrismaService, type Query } from './prisma.service.js';
 
 /** Jobs of one batch: some ten milliseconds of work. */
 const BATCH = 500;
 /** Jobs looked at for one batch, where payloads must be unpacked, and elsewhere. */
 const CHUNK = { costly: 1000, cheap: 5000 };
+/** Keys of jobs cannot have a space, so these are different ones. */
+const KEY_PREFIX = 'bulk ';
 /** Below all ids: everything has been looked at. */
 const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 
@@ -65,6 +68,13 @@ export interface BulkOperation {
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
 }
+
+export type BulkSubmission =
+  | { readonly kind: 'created'; readonly operation: BulkOperation }
+  /** The operation that an earlier request with the same Idempotency-Key made. */
+  | { readonly kind: 'replayed'; readonly id: string }
+  /** The Idempotency-Key was used for another request. */
+  | { readonly kind: 'other-request' };
 
 /** What others should hear of once a batch is committed. */
 export interface BatchNews {
@@ -112,12 +122,14 @@ export interface Counted {
 export class BulkRepository {
   constructor(private readonly prisma: PrismaService) {}
 
+  /** Asks for an operation, unless its Idempotency-Key has been used. */
   async create(
     id: string,
     request: BulkOperation['request'],
     filter: JobFilter,
     { keyId, name }: Requester,
-  ): Promise<BulkOperation> {
+    key?: IdempotencyKey,
+  ): Promise<BulkSubmission> {
     const [row] = await this.prisma.query<BulkOperation>(
       INSERT_BULK,
       id,
@@ -127,9 +139,17 @@ export class BulkRepository {
       keyId,
       name,
       AFTER_ALL,
+      key === undefined ? null : KEY_PREFIX + key.key,
+      key?.requestHash ?? null,
     );
-    if (row === undefined) throw new Error('an INSERT returned no row');
-    return row;
+    if (row !== undefined) return { kind: 'created', operation: row };
+    const [known] = await this.prisma.query<{ requestHash: string; jobId: string }>(FIND_IDEMPOTENCY_KEYS, [
+      KEY_PREFIX + (key?.key ?? ''),
+    ]);
+    if (known === undefined) throw new Error('an Idempotency-Key vanished while it was looked up');
+    return known.requestHash === key?.requestHash
+      ? { kind: 'replayed', id: known.jobId }
+      : { kind: 'other-request' };
   }
 
   /** @param askedBy only if this key asked for it; null is any */

@@ -35,6 +35,11 @@ export function isDeadlock(error: unknown): boolean {
   return sqlState(error) === '40P01';
 }
 
+/** Another row has what only one may have. */
+export function isUniqueConflict(error: unknown): boolean {
+  return sqlState(error) === '23505';
+}
+
 /** True when the error is the fault of a value that a statement was given, so another value might have succeeded. */
 export function isValueFault(error: unknown): boolean {
   const state = sqlState(error);

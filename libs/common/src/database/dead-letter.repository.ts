@@ -1,6 +1,7 @@
 /** The dead-letter queue: jobs that have used up their attempts, and jobs that are held for a person. */
 import { Injectable } from '@nestjs/common';
 import type { ListedJob } from './job.repository.js';
+import { isUniqueConflict } from './database-errors.js';
 import { AWAITED_AGAIN } from './dependency-statements.js';
 import { EVENT_COLUMNS, recordEvents } from './event-statements.js';
 import { DELETE_BELONGINGS, LISTED_JOB_COLUMNS, mayBeDeleted } from './job-statements.js';
@@ -63,11 +64,16 @@ waiting_again AS (
 /**
  * Makes the jobs that `chosen` names due now, with further attempts; the attempt that ended them goes into their history. A
  * cancellation that came too late for that attempt counts no more, nor does an expiry that has passed while it was held.
+ * Of several with one unique key the oldest comes back.
  * @param attempts the parameter that holds how many further attempts they get
  */
 const REDRIVE = (chosen: string, attempts: string) => `
-WITH chosen AS MATERIALIZED (
-  SELECT id FROM jobs WHERE ${chosen} AND (unique_key IS NULL OR NOT ${UNIQUE_KEY_IS_TAKEN}) FOR UPDATE SKIP LOCKED
+WITH free AS MATERIALIZED (
+  SELECT id, unique_key FROM jobs WHERE ${chosen} AND (unique_key IS NULL OR NOT ${UNIQUE_KEY_IS_TAKEN}) FOR UPDATE SKIP LOCKED
+),
+chosen AS MATERIALIZED (
+  SELECT DISTINCT ON (unique_key, CASE WHEN unique_key IS NULL THEN id END) id FROM free
+  ORDER BY unique_key, CASE WHEN unique_key IS NULL THEN id END, id
 ),
 history AS (
   INSERT INTO job_attempts (job_id, attempt, outcome, executor_id, started_at, finished_at, error)
@@ -128,6 +134,8 @@ const END_OF_BATCH = `/* end_of_batch */
 SELECT max(id::text) AS id FROM (SELECT id FROM jobs WHERE ${MATCHING} AND id > $7::uuid ORDER BY id LIMIT $8) AS batch`;
 
 const BATCH = 500;
+/** How often a statement may lose a race for a unique key before that is an error. */
+const MAX_CONFLICTS = 5;
 const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 
 @Injectable()
@@ -146,7 +154,7 @@ export class DeadLetterRepository {
 
   /** @returns whether it was dead or held, and its unique key, if any, was free */
   async redrive(id: string, attempts: number): Promise<boolean> {
-    return (await this.prisma.query<object>(REDRIVE_ONE, id, attempts)).length > 0;
+    return (await this.#redrive(REDRIVE_ONE, id, attempts)) > 0;
   }
 
   /** Re-drives all that match, in batches. @returns how many; jobs whose unique key is taken are left alone */
@@ -161,10 +169,20 @@ export class DeadLetterRepository {
         BATCH,
       );
       if (end?.id == null) return redriven;
-      redriven += (
-        await this.prisma.query<object>(REDRIVE_MATCHING, ...parameters(filter), from, BATCH, attempts)
-      ).length;
+      redriven += await this.#redrive(REDRIVE_MATCHING, ...parameters(filter), from, BATCH, attempts);
       from = end.id;
+    }
+  }
+
+  /** @returns how many */
+  async #redrive(statement: string, ...values: readonly unknown[]): Promise<number> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return (await this.prisma.query<object>(statement, ...values)).length;
+      } catch (error) {
+        // A unique key was taken between the look and the change; another look sees by whom.
+        if (!isUniqueConflict(error) || tries === MAX_CONFLICTS) throw error;
+      }
     }
   }
 

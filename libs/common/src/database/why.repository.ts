@@ -44,7 +44,7 @@ const DUE_BEFORE = `(
     LIMIT ${FURTHEST_PLACE}
   ) AS before)`;
 
-/** In: id. Rows: the job and its place, or none. */
+/** In: id; operands of LIKE, one of which the queue of a parent that is named must fit, or null. Rows: the job and its place, or none. */
 export const WHY_JOB = `/* why_job */
 SELECT ${JOB_COLUMNS}, now(),
   (SELECT a.started_at FROM job_attempts a WHERE a.job_id = j.id AND a.attempt = j.attempt) AS "lastFailureStartedAt",
@@ -59,6 +59,7 @@ SELECT ${JOB_COLUMNS}, now(),
     SELECT parent.id, parent.name, parent.state, edge.on_failure AS "onDependencyFailure"
     FROM job_dependencies edge JOIN jobs parent ON parent.id = edge.parent_id
     WHERE j.state = 'blocked' AND edge.child_id = j.id AND edge.state = CASE WHEN j.error IS NULL THEN 'pending' ELSE 'failed' END
+      AND ($2::text[] IS NULL OR parent.queue LIKE ANY ($2::text[]))
     ORDER BY parent.id LIMIT ${PARENTS_NAMED}) AS p) AS parents
 FROM jobs j WHERE id = $1::uuid`;
 
@@ -88,10 +89,13 @@ export interface GatheredFacts extends Omit<WhyFacts, Led> {
 export class WhyRepository {
   constructor(private readonly prisma: PrismaService) {}
 
-  /** @returns undefined when there is no such job */
-  async gather(id: string): Promise<GatheredFacts | undefined> {
+  /**
+   * @param queuePatterns operands of LIKE: parents are named only if their queue fits one of them; null is no limit
+   * @returns undefined when there is no such job
+   */
+  async gather(id: string, queuePatterns: readonly string[] | null): Promise<GatheredFacts | undefined> {
     const [[row], executors, [queue]] = await Promise.all([
-      this.prisma.query<JobFacts>(WHY_JOB, id),
+      this.prisma.query<JobFacts>(WHY_JOB, id, queuePatterns),
       this.prisma.query<KnownExecutor & { readonly handedOver: number }>(WHY_EXECUTORS, id),
       this.prisma.query<QueueFacts>(WHY_QUEUE, id),
     ]);

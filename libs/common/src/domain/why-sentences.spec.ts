@@ -73,6 +73,15 @@ test.each<[Reason, string]>([
     'It is held until a person releases it, as it asked for when its executor is lost: ExecutorLost: it died.',
   ],
   [
+    {
+      kind: 'held',
+      error: { name: 'DependencyFailed', message: 'the job p1, on which it depends, is dead' },
+      parents: [],
+      aboutMs: null,
+    },
+    'It is held until a person releases it, or what it depends on succeeds after all: DependencyFailed: the job p1, on which it depends, is dead.',
+  ],
+  [
     { kind: 'held', error: ERROR, parents: [{ ...parent, state: 'dead' }], aboutMs: null },
     'It is held until a person releases it, or what it depends on succeeds after all: extract (p1), which is dead.',
   ],

@@ -53,9 +53,10 @@ export function sentenceOf(reason: Reason): string {
         ? `It is due, and will be handed to ${reason.to === 'executor' ? 'an executor' : 'a worker'} in a moment.`
         : `It has been handed over, at ${moment(reason.since)}, and starts as soon as an executor takes it.`;
     case 'held':
-      return reason.parents.length === 0
+      // There may be parents that the one who asks must not be told of.
+      return reason.parents.length === 0 && reason.error.name !== DEPENDENCY_FAILED
         ? `It is held until a person releases it, as it asked for when its executor is lost: ${briefly(reason.error)}.`
-        : `It is held until a person releases it, or what it depends on succeeds after all: ${named(reason.parents)}.`;
+        : `It is held until a person releases it, or what it depends on succeeds after all: ${reason.parents.length === 0 ? briefly(reason.error) : named(reason.parents)}.`;
     case 'blocked':
       return blocking(reason);
     case 'running':
