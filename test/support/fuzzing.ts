@@ -43,7 +43,10 @@ export async function fuzz<Item>(
   return { warmMb, endMb: await residentMb(watched) };
 }
 
-/** Tries as often as a client would that is told to try again: on a busy machine a statement may take too long. */
+/**
+ * Tries as often as a client would that is told to try again: on a busy machine no connection to Postgres may be free for
+ * five seconds, or the session with ZooKeeper interrupted.
+ */
 export async function patiently<Outcome>(
   attempt: () => Promise<Outcome>,
   isToBeTriedAgain: (outcome: Outcome) => boolean,

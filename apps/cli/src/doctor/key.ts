@@ -25,7 +25,7 @@ export async function lookAtKey(api: StoreApi, from: string | undefined): Promis
       ? fail(
           'API key',
           `${what}, and the store says: ${reasonOf(error)}`,
-          'set TRIUMVIR_API_KEY, --api-key-file, or a profile with a key; `triumvir key create` makes one',
+          'set TRIUMVIR_API_KEY, --api-key-file, or a profile with a key; whoever has an admin key makes one with `triumvir key create`',
         )
       : warn(
           'API key',

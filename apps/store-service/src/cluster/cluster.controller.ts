@@ -2,6 +2,7 @@
 import { Controller, Get } from '@nestjs/common';
 import { Requires } from '#common/access/requires.js';
 import { ClusterView } from '#common/coordination/cluster-view.js';
+import { ZookeeperError } from '#common/coordination/zookeeper-error.js';
 import { ExecutorRepository } from '#common/database/executor.repository.js';
 import { LeaderEpochs } from '#common/database/leader-epochs.js';
 import { Operation } from '../http/operation.js';
@@ -23,7 +24,8 @@ export class ClusterController {
   @Operation(getCluster)
   async get(): Promise<ClusterAnswer> {
     const [snapshot, epochs, executors] = await Promise.all([
-      this.view.read().catch(() => {
+      this.view.read().catch((error: unknown) => {
+        if (!(error instanceof ZookeeperError)) throw error;
         throw new Problem(
           'unavailable',
           'ZooKeeper cannot be reached, so nobody knows who is alive. Try again.',

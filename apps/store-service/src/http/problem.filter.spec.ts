@@ -67,6 +67,13 @@ test('a database that is away is no error of ours: 503, and when to try again', 
 });
 
 test.each([
+  ['timeout exceeded when trying to connect', 'did not answer in time'],
+  ['connect ECONNREFUSED 127.0.0.1:5432', 'cannot be reached'],
+])('a 503 tells a database that is busy from one that is away (%s)', (cause, told) => {
+  expect(answerTo(new DatabaseUnavailableError(new Error(cause))).document.detail).toContain(told);
+});
+
+test.each([
   [new NotFoundException('Cannot GET /x'), 404],
   [new PayloadTooLargeException(), 413],
   [new UnsupportedMediaTypeException(), 415],

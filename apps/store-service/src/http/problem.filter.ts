@@ -45,7 +45,9 @@ export function toProblem(error: unknown): Problem {
   if (error instanceof DatabaseUnavailableError) {
     return new Problem(
       'unavailable',
-      'The database cannot be reached. Nothing is known to have changed; try again.',
+      error.tooSlow
+        ? 'The database did not answer in time. Nothing is known to have changed; try again.'
+        : 'The database cannot be reached. Nothing is known to have changed; try again.',
     );
   }
   const status = statusOf(error);

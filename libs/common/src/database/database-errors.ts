@@ -1,12 +1,21 @@
 /** What went wrong in Postgres, in terms that callers can act on. */
 import { Prisma } from './generated/client.js';
 
-/** Thrown when Postgres cannot be reached, refuses us or is going down. It passes; whether the statement took effect is unknown. */
+/**
+ * Thrown when Postgres cannot be reached, refuses us, is going down, or did not answer in time. It passes; whether the
+ * statement took effect is unknown.
+ */
 export class DatabaseUnavailableError extends Error {
   override readonly name = 'DatabaseUnavailableError';
+  /** Whether it is there, as far as we know, but all connections were busy or the statement took too long. */
+  readonly tooSlow: boolean;
 
   constructor(cause: unknown) {
-    super('Postgres cannot be reached or is not ready', { cause });
+    const tooSlow = isTimeout(cause);
+    super(tooSlow ? 'Postgres did not answer in time' : 'Postgres cannot be reached or is not ready', {
+      cause,
+    });
+    this.tooSlow = tooSlow;
   }
 }
 
@@ -14,6 +23,20 @@ export class DatabaseUnavailableError extends Error {
 const SERVER_CONDITION = /^(08|28|3D|53|57|58)/;
 /** SQLSTATE classes that speak of the values given: data exception, constraint violation. */
 const VALUE_FAULT = /^(22|23)/;
+
+/** SQLSTATE of a statement that statement_timeout ended. */
+const CANCELED = '57014';
+/** Prisma's own code for a transaction that got no connection in time, or took too long. */
+const TRANSACTION_TIMEOUT = 'P2028';
+/** What the driver says, which has no codes for it: no connection free, or made, or no answer on one, in time. */
+const DRIVER_TIMEOUT =
+  /^(timeout exceeded when trying to connect|timeout expired|Query read timeout)$|due to connection timeout/;
+
+function isTimeout(error: unknown): boolean {
+  if (error instanceof Prisma.PrismaClientKnownRequestError)
+    return error.code === TRANSACTION_TIMEOUT || sqlState(error) === CANCELED;
+  return error instanceof Error && DRIVER_TIMEOUT.test(error.message);
+}
 
 /** The SQLSTATE that Postgres gave, or undefined when the error did not come from Postgres. */
 function sqlState(error: unknown): string | undefined {

@@ -3,10 +3,8 @@ import { Injectable } from '@nestjs/common';
 import { newId } from '#common/runtime/new-id.js';
 import type { FiringPlan, SchedulePosition } from '#common/domain/firing-plan.js';
 import type { ScheduleDefinition } from '#common/domain/schedule.js';
-import type { Prisma } from './generated/client.js';
 import { LeaderEpochs, type Fence } from './leader-epochs.js';
-import { PrismaService } from './prisma.service.js';
-import { DatabaseUnavailableError, isUnavailable } from './database-errors.js';
+import { PrismaService, type Query } from './prisma.service.js';
 import {
   ENTER_OCCURRENCES,
   FIND_DUE_SCHEDULES,
@@ -34,9 +32,6 @@ export interface Planned {
   readonly schedule: DueSchedule;
   readonly plan: FiringPlan;
 }
-
-/** How long the transaction may wait for a connection, and take, in milliseconds. */
-const TRANSACTION = { maxWait: 5000, timeout: 30_000 } as const;
 
 interface DueRow {
   readonly id: string;
@@ -82,23 +77,12 @@ export class FiringRepository {
    * @returns 'fenced' when the leader's epoch no longer stands
    */
   async fire(fence: Fence, plans: readonly Planned[]): Promise<Fired | 'fenced'> {
-    const fired = await this.prisma
-      .$transaction((transaction) => carryOut(transaction, fence, plans), TRANSACTION)
-      .catch((error: unknown) => {
-        throw isUnavailable(error) ? new DatabaseUnavailableError(error) : error;
-      });
+    const fired = await this.prisma.inTransaction((query) => carryOut(query, fence, plans));
     return fired.moved > 0 || (await this.epochs.stands(fence)) ? fired : 'fenced';
   }
 }
 
-async function carryOut(
-  transaction: Prisma.TransactionClient,
-  fence: Fence,
-  plans: readonly Planned[],
-): Promise<Fired> {
-  const query = <Row>(statement: string, ...parameters: unknown[]) =>
-    transaction.$queryRawUnsafe<Row[]>(statement, ...parameters);
-
+async function carryOut(query: Query, fence: Fence, plans: readonly Planned[]): Promise<Fired> {
   const rows = await query<{ id: string }>(
     HOLD_SCHEDULES,
     fence.election,

@@ -6,7 +6,7 @@ import { Injectable } from '@nestjs/common';
 import type { Job, NewJob } from '#common/domain/job.js';
 import { Batcher } from '#common/runtime/batcher.js';
 import { Semaphore } from '#common/runtime/semaphore.js';
-import { DatabaseUnavailableError, isUnavailable, isValueFault } from './database-errors.js';
+import { isValueFault } from './database-errors.js';
 import { newJobColumns, storedJob, type NewJobTimes } from './job.repository.js';
 import {
   CANCEL_JOB,
@@ -138,8 +138,6 @@ export class KeyedSubmissionRepository {
       do submission = await this.#tryUnique(job, policy, key, mayTouch);
       while (submission === 'raced');
       if (submission !== 'repeated') return submission;
-    } catch (error) {
-      throw isUnavailable(error) ? new DatabaseUnavailableError(error) : error;
     } finally {
       release();
     }
@@ -154,10 +152,7 @@ export class KeyedSubmissionRepository {
     mayTouch: (queue: string) => boolean,
   ): Promise<Submission | 'repeated' | 'raced'> {
     return this.prisma
-      .$transaction(async (transaction): Promise<Submission | 'repeated'> => {
-        const query = <Row>(statement: string, ...parameters: unknown[]) =>
-          transaction.$queryRawUnsafe<Row[]>(statement, ...parameters);
-
+      .inTransaction(async (query): Promise<Submission | 'repeated'> => {
         // Submissions with one unique key take turns, in whichever store they arrive.
         await query(TAKE_TURN, job.uniqueKey);
         if (key !== undefined && (await query(FIND_IDEMPOTENCY_KEYS, [key.key])).length > 0)

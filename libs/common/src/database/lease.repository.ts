@@ -1,7 +1,6 @@
 /** What the holder of a lease says: the right of a worker outside to run one job, while it is renewed. */
 import { Injectable } from '@nestjs/common';
 import type { Job, JobState, OutputPiece } from '#common/domain/job.js';
-import { DatabaseUnavailableError, isUnavailable } from './database-errors.js';
 import { GET_JOBS } from './job-statements.js';
 import { APPEND_OUTPUT, FINISH_LEASED, HOLD_LEASED, RENEW_LEASES } from './lease-statements.js';
 import { Notifier } from './notifications.js';
@@ -46,32 +45,25 @@ export class LeaseRepository {
   async append(
     writings: readonly (LeaseHold & { pieces: readonly Pick<OutputPiece, 'stream' | 'text'>[] })[],
   ): Promise<boolean[]> {
-    const held = await this.prisma
-      .$transaction(async (transaction) => {
-        const rows = await transaction.$queryRawUnsafe<{ id: string; executorId: string }[]>(
-          HOLD_LEASED,
-          ...holdColumns(writings),
+    const held = await this.prisma.inTransaction(async (query) => {
+      const rows = await query<{ id: string; executorId: string }>(HOLD_LEASED, ...holdColumns(writings));
+      const holds = new Set(rows.map(({ id, executorId }) => keyOf({ jobId: id, executorId })));
+      const pieces = writings
+        .filter((writing) => holds.has(keyOf(writing)))
+        .flatMap(({ jobId, attempt, pieces: written }) =>
+          written.map((piece) => ({ jobId, attempt, ...piece })),
         );
-        const holds = new Set(rows.map(({ id, executorId }) => keyOf({ jobId: id, executorId })));
-        const pieces = writings
-          .filter((writing) => holds.has(keyOf(writing)))
-          .flatMap(({ jobId, attempt, pieces: written }) =>
-            written.map((piece) => ({ jobId, attempt, ...piece })),
-          );
-        if (pieces.length > 0)
-          await transaction.$executeRawUnsafe(
-            APPEND_OUTPUT,
-            pieces.map(({ jobId }) => jobId),
-            pieces.map(({ attempt }) => attempt),
-            pieces.map(({ stream }) => stream),
-            pieces.map(({ text }) => text),
-            LEASED_OUTPUT_BYTES,
-          );
-        return holds;
-      })
-      .catch((error: unknown) => {
-        throw isUnavailable(error) ? new DatabaseUnavailableError(error) : error;
-      });
+      if (pieces.length > 0)
+        await query(
+          APPEND_OUTPUT,
+          pieces.map(({ jobId }) => jobId),
+          pieces.map(({ attempt }) => attempt),
+          pieces.map(({ stream }) => stream),
+          pieces.map(({ text }) => text),
+          LEASED_OUTPUT_BYTES,
+        );
+      return holds;
+    });
     return writings.map((writing) => held.has(keyOf(writing)));
   }
 

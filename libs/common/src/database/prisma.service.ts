@@ -33,6 +33,21 @@ function passed(value: unknown): unknown {
   return Array.isArray(value) ? arrayLiteral(value as ArrayItem[]) : value;
 }
 
+function explain(error: unknown): never {
+  throw isUnavailable(error) ? new DatabaseUnavailableError(error) : error;
+}
+
+/** Of two that wait for each other Postgres undoes one, as if it had never been sent. */
+async function despiteDeadlocks<Result>(attempt: () => Promise<Result>): Promise<Result> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isDeadlock(error) || tries >= MAX_DEADLOCKS) throw error;
+    }
+  }
+}
+
 @Injectable()
 export class PrismaService extends PrismaClient implements OnApplicationShutdown {
   /**
@@ -75,33 +90,35 @@ export class PrismaService extends PrismaClient implements OnApplicationShutdown
    */
   async query<Row>(statement: string, ...parameters: unknown[]): Promise<Row[]> {
     const values = parameters.map(passed);
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await this.$queryRawUnsafe<Row[]>(statement, ...values);
-      } catch (error) {
-        // Of two that wait for each other Postgres undoes one, as if it had never been sent.
-        if (isDeadlock(error) && tries < MAX_DEADLOCKS) continue;
-        throw isUnavailable(error) ? new DatabaseUnavailableError(error) : error;
-      }
-    }
+    return despiteDeadlocks(() => this.$queryRawUnsafe<Row[]>(statement, ...values).catch(explain));
   }
 
   /**
    * Runs statements that take effect together or not at all. A deadlock undoes all of them.
-   * @param work is given what runs one of them
-   * @throws DatabaseUnavailableError, or what `work` throws
+   * @param work is given what runs one of them; done anew after a deadlock
+   * @throws DatabaseUnavailableError; what Prisma throws for every other error of Postgres; what `work` throws
    */
   async inTransaction<Result>(work: (query: Query) => Promise<Result>): Promise<Result> {
+    return despiteDeadlocks(() => this.#tryTransaction(work));
+  }
+
+  async #tryTransaction<Result>(work: (query: Query) => Promise<Result>): Promise<Result> {
+    let thrownByWork: unknown;
     try {
       return await this.$transaction(
         (transaction) =>
           work((statement, ...parameters) =>
-            transaction.$queryRawUnsafe(statement, ...parameters.map(passed)),
-          ),
+            transaction.$queryRawUnsafe<never>(statement, ...parameters.map(passed)).catch(explain),
+          ).catch((error: unknown) => {
+            thrownByWork = error;
+            throw error;
+          }),
         { maxWait: CONNECT_TIMEOUT_MS, timeout: STATEMENT_TIMEOUT_MS },
       );
     } catch (error) {
-      throw isUnavailable(error) ? new DatabaseUnavailableError(error) : error;
+      // Its own errors say nothing about Postgres.
+      if (error === thrownByWork) throw error;
+      return explain(error);
     }
   }
 
