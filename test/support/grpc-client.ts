@@ -1,5 +1,5 @@
 /** gRPC as a foreign program uses it: a client made from .proto files of its own, and errors with what stands in them. */
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -33,8 +33,12 @@ export interface CallSettings {
 /** The messages and services of a .proto text. */
 export function protosOf(text: string): PackageDefinition {
   const folder = mkdtempSync(join(tmpdir(), 'triumvir-proto-'));
-  writeFileSync(join(folder, 'foreign.proto'), text);
-  return loadSync('foreign.proto', { ...LOADING, includeDirs: [folder] });
+  try {
+    writeFileSync(join(folder, 'foreign.proto'), text);
+    return loadSync('foreign.proto', { ...LOADING, includeDirs: [folder] });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** Those of a file below proto/. */

@@ -23,8 +23,6 @@ export const CHECKERS = {
   '7 no hand needed': noHandNeeded,
 } as const satisfies Record<string, Checker>;
 
-export type CheckerName = keyof typeof CHECKERS;
-
 export function judge(evidence: Evidence): Verdict[] {
   return Object.entries(CHECKERS).map(([checker, check]) => ({ checker, violations: check(evidence) }));
 }

@@ -16,7 +16,8 @@ export type JobState = (typeof JOB_STATES)[number];
 
 /**
  * The legal transitions. Every UPDATE of a state names the state it leaves; this table says which may follow. What executors
- * run goes through `queued`; a worker outside leases a job straight from `scheduled`.
+ * run goes through `queued`; a worker outside leases a job straight from `scheduled`. Beside it stands only the retry of a
+ * workflow, which gives its dead, cancelled and expired jobs another chance, as if they had not been reached yet.
  */
 export const NEXT_STATES = {
   blocked: ['scheduled', 'cancelled'],
@@ -28,12 +29,6 @@ export const NEXT_STATES = {
   cancelled: [],
   expired: [],
 } as const satisfies Record<JobState, readonly JobState[]>;
-
-/**
- * The retry of a workflow gives its jobs in these states another chance, as if they had not been reached yet: they become
- * scheduled, or blocked while they wait for others. Nothing else leads out of cancelled and expired.
- */
-export const RETRIED_WITH_WORKFLOW = ['dead', 'cancelled', 'expired'] as const satisfies readonly JobState[];
 
 /** States in which nothing more happens by itself. A person may still re-drive a dead job. */
 export const END_STATES = [
