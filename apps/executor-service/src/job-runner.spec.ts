@@ -199,6 +199,40 @@ test('an end is recorded however long Postgres is away', async () => {
   expect(finish).toHaveBeenCalledTimes(4);
 });
 
+test('a start that Postgres forgot in a crash is recorded again before the end, which then counts', async () => {
+  const { run, end, ended, start, finish } = setUp();
+  const envelope = run('a');
+  await turns();
+  finish.mockResolvedValueOnce(['stale']);
+  // The connections that the crash broke are still being replaced.
+  start.mockRejectedValueOnce(new Error('Postgres is away'));
+  finish.mockResolvedValueOnce(['stale']);
+  end('a');
+  await turns();
+  await vi.advanceTimersByTimeAsync(250);
+  await envelope;
+  expect(start).toHaveBeenCalledTimes(3);
+  expect(start).toHaveBeenLastCalledWith(
+    'e1',
+    [expect.objectContaining({ jobId: 'a', delivery: 1 })],
+    10_000,
+  );
+  expect(finish).toHaveBeenCalledTimes(3);
+  expect(states(ended)).toEqual([['a', 'succeeded']]);
+});
+
+test('the end of an attempt that was really taken back is not told again', async () => {
+  const { run, end, start, finish, runner } = setUp();
+  const envelope = run('a');
+  await turns();
+  finish.mockResolvedValueOnce(['stale']);
+  start.mockResolvedValueOnce(['stale']);
+  end('a');
+  await envelope;
+  expect(finish).toHaveBeenCalledTimes(1);
+  expect(runner.runningCount).toBe(0);
+});
+
 test('a job that is due again wakes the feeder; one that has ended does not', async () => {
   const { run, ends, end, hints } = setUp();
   const first = run('a');

@@ -260,7 +260,7 @@ export class JobRunner {
     let ended = attempted;
     for (let failures = 0; ; failures += 1) {
       try {
-        return await this.#finishes.add(ended);
+        return await this.#end(ended);
       } catch (error) {
         if (isValueFault(error) && ended.decision !== UNSTORABLE) {
           ended = { ...ended, decision: UNSTORABLE, output: [] };
@@ -273,6 +273,17 @@ export class JobRunner {
         await new Alarm().sleep(FINISH_RETRY_MS);
       }
     }
+  }
+
+  /**
+   * A START does not wait for Postgres' disk, so a crash of Postgres may forget one whose job already runs. Its delivery
+   * then still entitles to a start: that is recorded anew, and the end counts instead of the job running once more.
+   */
+  async #end(ended: EndedAttempt): Promise<FinishResult> {
+    const state = await this.#finishes.add(ended);
+    if (state !== 'stale') return state;
+    const [started] = await this.#start([ended]);
+    return started === 'stale' ? 'stale' : this.#finishes.add(ended);
   }
 }
 
