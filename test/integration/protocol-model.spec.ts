@@ -1,7 +1,8 @@
 /**
  * Random interleavings of the protocol's steps T1 to T7: two leaders of whom one may be stale, three executors whose
- * leases run out, deliveries that are lost and repeated, ends that are reported late and twice. After each step Postgres
- * must say what a plain model says. PROTOCOL_SEQUENCES sets how many sequences are tried, PROTOCOL_SEED which.
+ * leases run out, deliveries that are lost and repeated, ends that are reported late and twice, crashes of Postgres that
+ * forget what was not on the disk. After each step Postgres must say what a plain model says. PROTOCOL_SEQUENCES sets how
+ * many sequences are tried, PROTOCOL_SEED which.
  */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -21,7 +22,7 @@ const MAX_STEPS = 200;
 let store: TestStore;
 beforeAll(async () => {
   store = await TestStore.open(LANES);
-  // Nothing here is about crashes of Postgres, so no commit need wait for the disk.
+  // What a crash forgets is put back by the test, so no commit need wait for the disk.
   await withPostgres(store.url, (admin) =>
     admin.query(
       `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$`,

@@ -121,6 +121,38 @@ export function finish(back: number, outcome: ModelOutcome, twice: boolean): Ste
   );
 }
 
+/**
+ * What an executor does whose end is stale: it records its start anew, which its delivery still entitles to when a crash
+ * of Postgres forgot it, and then the end.
+ */
+export function finishForgotten(back: number, outcome: ModelOutcome): Step {
+  return step(
+    `finishForgotten(${back}, ${outcome})`,
+    async (model, system) => {
+      const [run] = fromLast(model.reports, back);
+      if (run === undefined) return;
+      const end = ended(system, run, outcomeOf(outcome));
+      const [again] = model.start(run.executor, [run]);
+      const [started] = await system.store.runs.start(end.executorId, [end], GRACE_MS);
+      expect(started === 'stale').toBe(again === 'stale');
+      const expected = model.finish(run, outcome);
+      expect(await system.store.runs.finish([end])).toEqual([expected]);
+      if (expected === 'scheduled') await turnClock(model, system, run.job, outcome);
+    },
+    ({ runs }) => runs.length > 0,
+  );
+}
+
+export function crash(forgets: number): Step {
+  return step(
+    `crash(${forgets})`,
+    async (model, system) => {
+      await system.forget(model, model.crash(forgets));
+    },
+    ({ unflushed }) => unflushed.length > 0,
+  );
+}
+
 export function look(): Step {
   return step(
     'look',
@@ -279,6 +311,8 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 30, arbitrary: fc.tuple(leader, fc.integer({ min: 1, max: 3 })).map((args) => claim(...args)) },
   { weight: 40, arbitrary: fc.tuple(executor, backs).map((args) => start(...args)) },
   { weight: 35, arbitrary: fc.tuple(back, outcome, fc.boolean()).map((args) => finish(...args)) },
+  { weight: 10, arbitrary: fc.tuple(back, outcome).map((args) => finishForgotten(...args)) },
+  { weight: 8, arbitrary: fc.integer({ min: 1, max: 3 }).map(crash) },
   { weight: 30, arbitrary: pick.map(makeDue) },
   { weight: 12, arbitrary: fc.constant(look()) },
   { weight: 14, arbitrary: leader.map(reclaim) },

@@ -13,6 +13,7 @@ export interface JobPlan {
 /** One accepted start. However often its job runs again, on the same executor too, this is another run. */
 export interface Run {
   readonly job: number;
+  readonly delivery: number;
   readonly executor: number;
   readonly attempt: number;
 }
@@ -37,6 +38,12 @@ export interface ModelJob extends JobPlan {
   cancelRequested: boolean;
   /** Attempts that ended without ending the job. */
   readonly history: number[];
+}
+
+/** A claim or a start, which does not wait for the disk, and what undoes it. */
+interface Unflushed {
+  readonly job: number;
+  readonly undo: () => void;
 }
 
 export const OUTCOMES = [
@@ -71,6 +78,10 @@ export class Model {
   readonly runs: Run[] = [];
   /** What the leader of the executors saw when it last looked for lost attempts. */
   seen: { readonly run: Run; readonly executorAlive: boolean }[] = [];
+  /** Claims and starts that are not on the disk yet, oldest first. */
+  unflushed: Unflushed[] = [];
+  /** Runs whose start a crash has undone. They go on all the same: only Postgres does not know of them. */
+  readonly #forgotten: Run[] = [];
   /** The epoch that stands, and the one that the leader before still believes in. */
   epoch = 1;
   deposedEpoch = 0;
@@ -120,6 +131,13 @@ export class Model {
       const job = this.job(index);
       job.state = 'queued';
       job.delivery += 1;
+      this.unflushed.push({
+        job: index,
+        undo: () => {
+          job.state = 'scheduled';
+          job.delivery -= 1;
+        },
+      });
       const issued = { job: index, delivery: job.delivery };
       this.issued.push(issued);
       return issued;
@@ -135,6 +153,7 @@ export class Model {
       job.state = 'scheduled';
       taken += 1;
     }
+    if (taken > 0) this.#flush();
     return taken;
   }
 
@@ -144,19 +163,54 @@ export class Model {
       if (this.leases[executor] !== 'standing' || job.state !== 'queued' || job.delivery !== delivery)
         return 'stale';
       if (hasExpired(job)) return 'stale';
+      const { hasStarted } = job;
       job.state = 'running';
       job.attempt += 1;
       job.hasStarted = true;
       job.deadlinePassed = false;
-      job.run = { job: index, executor, attempt: job.attempt };
-      this.runs.push(job.run);
-      return job.run;
+      const run = this.#begin({ job: index, delivery, executor, attempt: job.attempt });
+      job.run = run;
+      this.unflushed.push({
+        job: index,
+        undo: () => {
+          job.state = 'queued';
+          job.attempt -= 1;
+          job.hasStarted = hasStarted;
+          job.run = undefined;
+          this.#forgotten.push(run);
+        },
+      });
+      return run;
     });
+  }
+
+  /** A run whose start was forgotten goes on under the same fences, and nobody could tell it from a new one. */
+  #begin(run: Run): Run {
+    const forgotten = this.#forgotten.find(
+      ({ job, delivery, executor, attempt }) =>
+        job === run.job && delivery === run.delivery && executor === run.executor && attempt === run.attempt,
+    );
+    if (forgotten === undefined) this.runs.push(run);
+    return forgotten ?? run;
+  }
+
+  /** A crash of Postgres: the last of what was not on the disk is gone. @returns the jobs that were touched */
+  crash(forgets: number): number[] {
+    const gone = this.unflushed.splice(-forgets);
+    for (const { undo } of gone.toReversed()) undo();
+    this.#flush();
+    return gone.map(({ job }) => job);
+  }
+
+  /** A commit that waits for the disk takes all earlier ones along. */
+  #flush(): void {
+    this.unflushed = [];
   }
 
   finish(run: Run, outcome: ModelOutcome): JobState | 'stale' {
     const job = this.job(run.job);
     if (job.run !== run) return 'stale';
+    this.#flush();
     job.run = undefined;
     job.state = this.#after(job, outcome);
     return job.state;
@@ -221,6 +275,7 @@ export class Model {
     const job = this.job(index);
     const accepted = !ENDED.includes(job.state);
     if (accepted) {
+      this.#flush();
       job.cancelRequested = true;
       if (job.state !== 'running') job.state = 'cancelled';
     }

@@ -101,6 +101,20 @@ export class System {
     await this.store.turnClock('jobs', this.id(job), set);
   }
 
+  /** Puts jobs back to what they were before claims and starts that a crash undid; the model knows what that was. */
+  async forget(model: Model, jobs: readonly number[]): Promise<void> {
+    for (const job of new Set(jobs)) {
+      const { state, attempt, delivery, hasStarted } = model.job(job);
+      await this.store.turnClock(
+        'jobs',
+        this.id(job),
+        `state = '${state}', attempt = ${attempt}, delivery = ${delivery}, deadline = NULL,
+         queued_at = ${state === 'queued' ? 'now()' : 'NULL'}, started_at = ${hasStarted ? 'started_at' : 'NULL'}`,
+      );
+    }
+    this.#last = await this.#read();
+  }
+
   /**
    * Holds the rows against the model, and against what must be true whatever the model says: only legal transitions,
    * fencing tokens that grow by one, attempts within their limit, nothing after a final end.
