@@ -15,21 +15,15 @@ import { LiveOutput } from './live-output.js';
 import { JobRunner } from './job-runner.js';
 
 /** The batches form over setImmediate, which stays real. */
-beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
 afterEach(() => void vi.useRealTimers());
 
 const turns = async () => {
   for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 };
 
-/** A runner on a repository in memory, whose jobs end when the test says so. */
-function setUp(slots = 2) {
-  const ended: EndedAttempt[] = [];
-  const finish = vi.fn<(list: readonly EndedAttempt[]) => Promise<FinishResult[]>>(async (list) => {
-    ended.push(...list);
-    return list.map(({ decision }) => decision.state);
-  });
-  const started = (jobId: string): StartedJob => ({
+function started(jobId: string): StartedJob {
+  return {
     id: jobId,
     type: 'held',
     payload: jobId,
@@ -40,6 +34,15 @@ function setUp(slots = 2) {
     retry: null,
     onLost: 'retry',
     hasParents: null,
+  };
+}
+
+/** A runner on a repository in memory, whose jobs end when the test says so. */
+function setUp(slots = 2) {
+  const ended: EndedAttempt[] = [];
+  const finish = vi.fn<(list: readonly EndedAttempt[]) => Promise<FinishResult[]>>(async (list) => {
+    ended.push(...list);
+    return list.map(({ decision }) => decision.state);
   });
   const start = vi.fn<(executor: string, list: readonly Delivery[]) => Promise<(StartedJob | 'stale')[]>>(
     async (_executor, list) => list.map(({ jobId, delivery }) => (delivery === 1 ? started(jobId) : 'stale')),
@@ -171,11 +174,34 @@ test('with no other slot free, the rest waits for the slow job', async () => {
   await envelope;
 });
 
-test('deliveries that could not be started give their slot back', async () => {
+test('a start is tried again while Postgres is away for a moment', async () => {
+  const { run, running, end, start } = setUp();
+  start.mockRejectedValueOnce(new Error('Postgres is away')).mockRejectedValueOnce(new Error('still'));
+  const envelope = run('a');
+  for (let tries = 0; tries < 2; tries += 1) {
+    await turns();
+    expect(running()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(250);
+  }
+  await turns();
+  expect(running()).toEqual(['a']);
+  end('a');
+  await envelope;
+});
+
+test('deliveries that cannot be started for long are left to the sweep and give their slot back', async () => {
   const { run, running, end, start } = setUp(1);
-  start.mockRejectedValueOnce(new Error('Postgres is away'));
-  await run('a');
+  start.mockRejectedValue(new Error('Postgres is away'));
+  const envelope = run('a');
+  for (let tries = 0; tries < 10; tries += 1) {
+    await turns();
+    await vi.advanceTimersByTimeAsync(250);
+  }
+  await envelope;
+  expect(start).toHaveBeenCalledTimes(11);
   expect(running()).toEqual([]);
+  start.mockReset();
+  start.mockImplementation(async (_executor, list) => list.map(({ jobId }) => started(jobId)));
   const next = run('b');
   await turns();
   expect(running()).toEqual(['b']);

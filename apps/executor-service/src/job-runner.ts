@@ -34,8 +34,10 @@ const BATCH = 1000;
 const SLOW_MS = 25;
 /** After this long in handlers that answer at once, other work has its turn, in milliseconds. */
 const LONGEST_TURN_MS = 10;
-/** Pause between tries to record an end while Postgres is away, in milliseconds. */
-const FINISH_RETRY_MS = 250;
+/** Pause between tries to record a start or an end while Postgres is away, in milliseconds. */
+const RETRY_MS = 250;
+/** For so long a start is tried again, in milliseconds. Soon after that the sweep takes the deliveries back. */
+const START_WITHIN_MS = 2500;
 
 @Injectable()
 export class JobRunner {
@@ -90,23 +92,29 @@ export class JobRunner {
   /** Runs the deliveries of an envelope; resolves when each has been dealt with. Never rejects. */
   async run(deliveries: readonly Delivery[]): Promise<void> {
     const release = await this.#slots.acquire();
-    const period = this.leaseClock.period();
-    let started: (StartedJob | 'stale')[];
-    try {
-      started = await this.#start(deliveries);
-    } catch (error) {
-      // Nothing is lost: what did not start is swept, what did start without our knowing is found by `reconcile`.
-      this.log.warn('deliveries not started', { deliveries: deliveries.length, error });
-      release();
-      return;
+    await this.#runInTurn(await this.#begin(deliveries), release);
+  }
+
+  /** Starts what the deliveries still entitle to. A slot that waits for Postgres takes no further deliveries meanwhile. */
+  async #begin(deliveries: readonly Delivery[]): Promise<Attempt[]> {
+    const giveUpAt = performance.now() + START_WITHIN_MS;
+    for (;;) {
+      const period = this.leaseClock.period();
+      try {
+        const started = await this.#start(deliveries);
+        const jobs = started.filter((job) => job !== 'stale');
+        if (jobs.length < started.length)
+          this.log.debug('stale deliveries dropped', { stale: started.length - jobs.length });
+        return jobs.map((job) => this.#register(job, period));
+      } catch (error) {
+        if (performance.now() >= giveUpAt) {
+          // Nothing is lost: what did not start is swept, what did start without our knowing is found by `reconcile`.
+          this.log.warn('deliveries not started', { deliveries: deliveries.length, error });
+          return [];
+        }
+        await new Alarm().sleep(RETRY_MS);
+      }
     }
-    const jobs = started.filter((job) => job !== 'stale');
-    if (jobs.length < started.length)
-      this.log.debug('stale deliveries dropped', { stale: started.length - jobs.length });
-    await this.#runInTurn(
-      jobs.map((job) => this.#register(job, period)),
-      release,
-    );
   }
 
   /**
@@ -270,7 +278,7 @@ export class JobRunner {
           jobId: ended.jobId,
           error,
         });
-        await new Alarm().sleep(FINISH_RETRY_MS);
+        await new Alarm().sleep(RETRY_MS);
       }
     }
   }

@@ -4,6 +4,8 @@ import type { RedisEnvironment } from '#common/config/environment.js';
 import type { Logger } from '#common/logging/logger.js';
 
 const MAX_RECONNECT_PAUSE_MS = 1000;
+/** How soon a Redis that is still reading its file is asked again, in milliseconds. Left to its own guess it may be 10 s. */
+const MAX_LOADING_PAUSE_MS = 250;
 /** A publisher would rather hear of a failure than wait for a silent server, in milliseconds. */
 const COMMAND_TIMEOUT_MS = 5000;
 
@@ -24,6 +26,7 @@ function connect(environment: RedisEnvironment, options: RedisOptions, log: Logg
   const common: RedisOptions = {
     connectTimeout: 5000,
     keepAlive: 5000,
+    maxLoadingRetryTime: MAX_LOADING_PAUSE_MS,
     retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), MAX_RECONNECT_PAUSE_MS),
     // After a fail-over the old master answers writes with READONLY: reconnect and try again.
     reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
