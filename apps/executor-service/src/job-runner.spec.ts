@@ -189,6 +189,20 @@ test('a start is tried again while Postgres is away for a moment', async () => {
   await envelope;
 });
 
+test('nothing is started while the lease does not stand', async () => {
+  const { run, running, end, start, leaseClock } = setUp();
+  leaseClock.renewed(process.hrtime.bigint() - 3_600_000_000_000n);
+  const envelope = run('a');
+  await turns();
+  expect(start).not.toHaveBeenCalled();
+  leaseClock.renewed(process.hrtime.bigint());
+  await vi.advanceTimersByTimeAsync(250);
+  await turns();
+  expect(running()).toEqual(['a']);
+  end('a');
+  await envelope;
+});
+
 test('deliveries that cannot be started for long are left to the sweep and give their slot back', async () => {
   const { run, running, end, start } = setUp(1);
   start.mockRejectedValue(new Error('Postgres is away'));

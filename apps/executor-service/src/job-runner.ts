@@ -100,20 +100,19 @@ export class JobRunner {
     const giveUpAt = performance.now() + START_WITHIN_MS;
     for (;;) {
       const period = this.leaseClock.period();
+      let error: unknown = new Error('the lease does not stand');
       try {
-        const started = await this.#start(deliveries);
-        const jobs = started.filter((job) => job !== 'stale');
-        if (jobs.length < started.length)
-          this.log.debug('stale deliveries dropped', { stale: started.length - jobs.length });
-        return jobs.map((job) => this.#register(job, period));
-      } catch (error) {
-        if (performance.now() >= giveUpAt) {
-          // Nothing is lost: what did not start is swept, what did start without our knowing is found by `reconcile`.
-          this.log.warn('deliveries not started', { deliveries: deliveries.length, error });
-          return [];
-        }
-        await new Alarm().sleep(RETRY_MS);
+        // Without a lease Postgres would take the deliveries for stale, and they would be thrown away.
+        if (period !== undefined) return this.#register(await this.#start(deliveries), period);
+      } catch (failure) {
+        error = failure;
       }
+      if (performance.now() >= giveUpAt) {
+        // Nothing is lost: what did not start is swept, what did start without our knowing is found by `reconcile`.
+        this.log.warn('deliveries not started', { deliveries: deliveries.length, error });
+        return [];
+      }
+      await new Alarm().sleep(RETRY_MS);
     }
   }
 
@@ -208,19 +207,24 @@ export class JobRunner {
   }
 
   /** @param period of the lease in which the start was asked for */
-  #register(job: StartedJob, period: bigint | undefined): Attempt {
-    const attempt = new Attempt(
-      job,
-      this.handlers.get(job.type),
-      new OutputCapture(this.environment.EXECUTOR_OUTPUT_LIMIT_BYTES),
-      this.environment.EXECUTOR_KILL_GRACE_MS,
-      () => period !== undefined && this.leaseClock.period() === period,
-      this.#readParents,
-      this.progress,
-    );
-    this.#running.set(job.id, attempt);
-    this.live.started(attempt);
-    return attempt;
+  #register(started: readonly (StartedJob | 'stale')[], period: bigint): Attempt[] {
+    const jobs = started.filter((job) => job !== 'stale');
+    if (jobs.length < started.length)
+      this.log.debug('stale deliveries dropped', { stale: started.length - jobs.length });
+    return jobs.map((job) => {
+      const attempt = new Attempt(
+        job,
+        this.handlers.get(job.type),
+        new OutputCapture(this.environment.EXECUTOR_OUTPUT_LIMIT_BYTES),
+        this.environment.EXECUTOR_KILL_GRACE_MS,
+        () => this.leaseClock.period() === period,
+        this.#readParents,
+        this.progress,
+      );
+      this.#running.set(job.id, attempt);
+      this.live.started(attempt);
+      return attempt;
+    });
   }
 
   #measure(attempt: Attempt): Outcome | Promise<Outcome> {

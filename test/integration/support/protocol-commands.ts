@@ -135,6 +135,7 @@ export function finishForgotten(back: number, outcome: ModelOutcome): Step {
       const [again] = model.start(run.executor, [run]);
       const [started] = await system.store.runs.start(end.executorId, [end], GRACE_MS);
       expect(started === 'stale').toBe(again === 'stale');
+      await system.compare(model);
       const expected = model.finish(run, outcome);
       expect(await system.store.runs.finish([end])).toEqual([expected]);
       if (expected === 'scheduled') await turnClock(model, system, run.job, outcome);
