@@ -24,6 +24,8 @@ import { WorkflowKeeper } from './workflow-keeper.js';
 
 /** Pause between two sweeps, in milliseconds. */
 const SWEEP_EVERY_MS = 1000;
+/** How long a doubt about what was handed over lasts, in milliseconds: the second look sees what was too young for the first. */
+const DOUBT_MS = 1.5 * SWEEP_EVERY_MS;
 /** Pause between two looks for queues that have jobs and were deleted, in milliseconds. */
 const RESTORE_EVERY_MS = 5000;
 
@@ -66,9 +68,23 @@ export class LeaderDuties implements OnApplicationBootstrap {
     const suspicion = new Alarm();
     const schedules = new Alarm();
     const workflows = new Alarm();
-    // A new leader does not know what its predecessor published in its last moments. And what Redis was told while it
-    // was away, or Postgres committed without waiting for the disk before it went down, may be gone.
-    let suspicious = true;
+    // A new leader does not know what its predecessor published in its last moments. What Redis was told while it was
+    // away, or Postgres committed without waiting for the disk before it went down, may be gone. And what failed may
+    // have been claimed, and the answer lost.
+    let doubtedAt = performance.now();
+    const doubt = () => {
+      doubtedAt = performance.now();
+      suspicion.ring();
+    };
+    const feeding = (duty: string, alarm: Alarm, feed: () => Promise<number>) =>
+      repeat({ duty, signal, log, alarm }, async () => {
+        try {
+          return await feed();
+        } catch (error) {
+          doubt();
+          throw error;
+        }
+      });
     const ringWork = () => {
       work.ring();
       this.limitedFeeder.wake('work');
@@ -83,8 +99,7 @@ export class LeaderDuties implements OnApplicationBootstrap {
     const ringSchedules = () => schedules.ring();
     const ringWorkflows = () => workflows.ring();
     const serverCameBack = () => {
-      suspicious = true;
-      suspicion.ring();
+      doubt();
       ringWork();
       ringRoom();
       schedules.ring();
@@ -113,16 +128,12 @@ export class LeaderDuties implements OnApplicationBootstrap {
     log.info('leading');
     try {
       await Promise.all([
-        repeat({ duty: 'feed', signal, log, alarm: work }, () => this.feeder.feed(term, shard)),
-        repeat({ duty: 'feed limited queues', signal, log, alarm: limitedWork }, () =>
-          this.limitedFeeder.feed(term, shard),
-        ),
-        repeat({ duty: 'feed ordered queues', signal, log, alarm: orderedWork }, () =>
-          this.orderedFeeder.feed(term, shard),
-        ),
+        feeding('feed', work, () => this.feeder.feed(term, shard)),
+        feeding('feed limited queues', limitedWork, () => this.limitedFeeder.feed(term, shard)),
+        feeding('feed ordered queues', orderedWork, () => this.orderedFeeder.feed(term, shard)),
         repeat({ duty: 'sweep', signal, log, alarm: suspicion }, async () => {
+          const suspicious = performance.now() - doubtedAt < DOUBT_MS;
           const swept = await this.sweeper.sweep(term, shard, suspicious);
-          suspicious = false;
           if (swept > 0) lookBack();
           return SWEEP_EVERY_MS;
         }),
