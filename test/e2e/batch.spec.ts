@@ -163,13 +163,15 @@ describe('a batch that is answered line by line', () => {
   class Exchange {
     readonly #request;
     readonly #response: Promise<IncomingMessage>;
-    readonly #lines: AsyncGenerator<Result & ProblemAnswer>;
+    readonly #lines: AsyncGenerator<Result & ProblemAnswer, void>;
 
     constructor({ query = '', headers = {} }: { query?: string; headers?: Record<string, string> } = {}) {
       this.#request = request(`${cluster.url}${BATCH}${query}`, {
         method: 'POST',
         headers: { 'content-type': NDJSON, accept: NDJSON, ...headers },
       });
+      // Whoever waits for its answer hears of it.
+      this.#request.on('error', () => undefined);
       this.#response = once(this.#request, 'response').then(([response]) => response as IncomingMessage);
       this.#lines = this.#read();
     }
@@ -185,7 +187,6 @@ describe('a batch that is answered line by line', () => {
     }
     /** As a client does that is killed. */
     break(): void {
-      this.#request.on('error', () => undefined);
       this.#request.destroy();
     }
     async status(): Promise<[number | undefined, string | undefined]> {
@@ -204,7 +205,8 @@ describe('a batch that is answered line by line', () => {
     }
     async *#read(): AsyncGenerator<Result & ProblemAnswer, void> {
       const response = await this.#response;
-      for await (const line of createInterface({ input: response })) yield JSON.parse(line);
+      for await (const line of createInterface({ input: response }))
+        yield JSON.parse(line) as Result & ProblemAnswer;
     }
   }
 

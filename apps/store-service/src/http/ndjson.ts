@@ -32,7 +32,7 @@ export interface BodyLimits {
 export async function* linesOf(
   body: Readable,
   { bytes: most, withinMs = WITHIN_MS }: BodyLimits,
-): AsyncGenerator<Line[]> {
+): AsyncGenerator<Line[], void> {
   const tooLate = AbortSignal.timeout(withinMs);
   const decoder = new StringDecoder('utf8');
   let bytes = 0;

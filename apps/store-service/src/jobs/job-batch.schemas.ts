@@ -19,7 +19,7 @@ export const batchBodySchema = z.strictObject({
  * The lines of a batch as they come, each a job that nobody has looked at yet.
  * @throws Problem as `linesOf` does; behind the last line that a batch may have; and when there was none
  */
-export async function* batchLines(body: Readable): AsyncGenerator<Line[]> {
+export async function* batchLines(body: Readable): AsyncGenerator<Line[], void> {
   let room = MAX_BATCH;
   for await (const lines of linesOf(body, { bytes: BATCH_LIMIT_BYTES })) {
     const taken = lines.slice(0, room);

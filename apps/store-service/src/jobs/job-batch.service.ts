@@ -70,7 +70,7 @@ export class JobBatchService {
   async *submitArriving(
     arriving: AsyncIterable<readonly Line[]>,
     options: Omit<BatchOptions, 'atomic'>,
-  ): AsyncGenerator<BatchResult[]> {
+  ): AsyncGenerator<BatchResult[], void> {
     let next = 0;
     const submit = (lines: readonly Line[]) => {
       const first = next;
