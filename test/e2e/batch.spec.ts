@@ -1,6 +1,6 @@
 /** Batches: many jobs in one request, each with its own result, or all of them or none. */
 import { once } from 'node:events';
-import { request, type IncomingMessage } from 'node:http';
+import { request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ApiClient, type ProblemAnswer } from '../support/api-client.js';
@@ -161,7 +161,7 @@ describe('a batch that is answered line by line', () => {
 
   /** Sends as slowly or as quickly as a test likes, and reads as it likes. */
   class Exchange {
-    readonly #request;
+    readonly #request: ClientRequest;
     readonly #response: Promise<IncomingMessage>;
     readonly #lines: AsyncGenerator<Result & ProblemAnswer, void>;
 
