@@ -63,6 +63,8 @@ async function operation(state: 'running' | 'cancelled'): Promise<Values> {
   const { id: jobId } = await later();
   const holder = new pg.Client({ connectionString: cluster.databaseUrl });
   holders.push(holder);
+  // Postgres ends it when it has held for long; by then the answer that it is for has come.
+  holder.on('error', () => undefined);
   await holder.connect();
   await holder.query('BEGIN');
   await holder.query('SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE', [jobId]);

@@ -88,7 +88,12 @@ describe('StoreApi', () => {
   });
 
   it('reads the API keys to their last page', async () => {
-    const times = { createdAt: '2030-01-31T08:00:00.000Z', expiresAt: null, revokedAt: null, lastUsedAt: null };
+    const times = {
+      createdAt: '2030-01-31T08:00:00.000Z',
+      expiresAt: null,
+      revokedAt: null,
+      lastUsedAt: null,
+    };
     const key = (id: string) => ({ id, name: id, scopes: ['read'], queues: [], rate: null, ...times });
     const { baseUrl, requests } = await serve(
       json(200, { keys: [key('b')], nextCursor: 'x' }),

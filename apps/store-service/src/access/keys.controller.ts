@@ -7,7 +7,13 @@ import { ValidationPipe } from '../http/validation.js';
 import { CalledBy } from './called-by.js';
 import { Caller } from './caller.js';
 import { createKey, listKeys, revokeKey } from './key.operations.js';
-import { createKeySchema, keyIdSchema, listKeysSchema, type CreateKey, type ListKeys } from './key.schemas.js';
+import {
+  createKeySchema,
+  keyIdSchema,
+  listKeysSchema,
+  type CreateKey,
+  type ListKeys,
+} from './key.schemas.js';
 import { KeyService } from './key.service.js';
 import { presentKey, type KeyView, type MadeKeyView } from './key.views.js';
 
