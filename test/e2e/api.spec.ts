@@ -216,25 +216,6 @@ test('a list is paged by cursor without gap or repetition while jobs keep arrivi
   );
 });
 
-test.each(['/api/v1/jobs', '/api/v1/queues'])(
-  'the header Link leads through all pages of %s',
-  async (path) => {
-    await api.submitAll(
-      ['linked-a', 'linked-b', 'linked-c'].map((queue) => ({ type: 'print', payload: { text: 'x' }, queue })),
-    );
-    const linkOf = async (from: string) => {
-      const response = await fetch(`${cluster.url}${from}`);
-      await response.arrayBuffer();
-      return /^<(.*)>; rel="next"$/.exec(response.headers.get('link') ?? '')?.[1];
-    };
-    let pages = 0;
-    for (let next: string | undefined = `${path}?limit=2`; next !== undefined; pages += 1)
-      next = await linkOf(next);
-    const { body } = await api.request<Record<string, unknown[]>>('GET', `${path}?limit=200`);
-    expect(pages).toBe(Math.ceil((Object.values(body)[0]?.length ?? 0) / 2));
-  },
-);
-
 describe('a search', () => {
   interface Found {
     readonly jobs: JobAnswer[];

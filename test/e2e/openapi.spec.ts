@@ -8,6 +8,8 @@ import { ApiClient, type JobAnswer } from '../support/api-client.js';
 import { startCluster, type Cluster } from '../support/cluster.js';
 import { DescribedApi, type Described } from '../support/described-api.js';
 import { uniqueName } from '../support/environment.js';
+import { eventually } from '../support/eventually.js';
+import { makeKey } from '../support/keys.js';
 
 type Values = Readonly<Record<string, string>>;
 
@@ -49,8 +51,8 @@ async function schedule(): Promise<Values> {
 }
 
 /** One that waits; once it is cancelled it can be retried. */
-async function workflow(cancelled: boolean): Promise<Values> {
-  const jobs = [{ type: 'print', payload: { text: 'x' }, delay: '1h' }];
+async function workflow(cancelled: boolean, length = 1): Promise<Values> {
+  const jobs = Array.from({ length }, () => ({ type: 'print', payload: { text: 'x' }, delay: '1h' }));
   const { status, body } = await api.request<{ id: string }>('POST', '/api/v1/workflows', { jobs });
   expect(status).toBe(201);
   if (cancelled) await api.request('POST', `/api/v1/workflows/${body.id}/cancel`);
@@ -61,6 +63,8 @@ async function operation(state: 'running' | 'cancelled'): Promise<Values> {
   const { id: jobId } = await later();
   const holder = new pg.Client({ connectionString: cluster.databaseUrl });
   holders.push(holder);
+  // Postgres ends it when it has held for long; by then the answer that it is for has come.
+  holder.on('error', () => undefined);
   await holder.connect();
   await holder.query('BEGIN');
   await holder.query('SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE', [jobId]);
@@ -97,11 +101,7 @@ const PREPARED: Readonly<Record<string, () => Promise<Values>>> = {
   getTask: () => job(later()),
   getJobOutput: () => job(dead()),
   redriveJob: () => job(dead()),
-  revokeKey: async () => {
-    const request = { name: 'to be revoked', scopes: ['read'] };
-    const { body } = await api.request<{ id: string }>('POST', '/api/v1/keys', request);
-    return { id: body.id };
-  },
+  revokeKey: async () => ({ id: (await makeKey(api, ['read'])).id }),
   retryWorkflow: () => workflow(true),
   leaseJobs: async () => {
     await api.request('PUT', '/api/v1/types/word-count', {});
@@ -147,6 +147,29 @@ interface Sent {
   readonly contentType?: string | undefined;
   readonly body?: string | undefined;
 }
+
+async function thrice(make: () => Promise<unknown>): Promise<Values> {
+  for (let n = 0; n < 3; n += 1) await make();
+  return {};
+}
+
+/** What puts three things into each list, and gives what its path needs. */
+const FILLED: Readonly<Record<string, () => Promise<Values>>> = {
+  listJobs: () => thrice(later),
+  listDeadLetters: () => thrice(dead),
+  listBulkOperations: () => thrice(() => operation('cancelled')),
+  listWorkflows: () => thrice(() => workflow(false)),
+  getWorkflow: () => workflow(false, 3),
+  listSchedules: () => thrice(schedule),
+  listOccurrences: async () => {
+    const { name = '' } = await schedule();
+    await thrice(() => api.request('POST', `/api/v1/schedules/${name}/run`));
+    return { name };
+  },
+  listQueues: () => thrice(queue),
+  listKeys: () => thrice(() => makeKey(api, ['read'])),
+  listAudit: () => thrice(queue),
+};
 
 /** Sends a request and holds the answer against the document; returns the status. */
 async function send(
@@ -253,6 +276,41 @@ describe('refuses as documented:', () => {
   test.each(named(withQuery))('%s with a query that it does not know', async (_id, operation) => {
     const values = await prepare(operation);
     expect(await send(operation, { values, query: '?noSuchField=1', ...exampleBody(operation) })).toBe(400);
+  });
+});
+
+describe('the header Link leads through every list, to each thing once:', () => {
+  const positions = new Set(['cursor', 'after', 'before']);
+  const lists = described.operations.filter(
+    ({ method, parameters }) => method === 'GET' && parameters.some(({ name }) => positions.has(name)),
+  );
+  /** What tells its items apart, and where the next page is. */
+  async function page(path: string): Promise<{ items: string[]; next: string | undefined }> {
+    const { headers, body } = await api.request<Record<string, unknown>>('GET', path);
+    const listed = Object.values(body).find(Array.isArray) as Record<string, string>[];
+    const next = /^<(.*)>; rel="next"$/.exec(headers.get('link') ?? '')?.[1];
+    return { items: listed.map(({ id, name, dueAt }) => id ?? name ?? dueAt ?? ''), next };
+  }
+
+  test.each(lists.map((list) => [list.id, list] as const))('%s', async (id, { path }) => {
+    const fill = FILLED[id];
+    if (fill === undefined) throw new Error(`FILLED says nothing of ${id}`);
+    const values = await fill();
+    const filled = path.replace(/\{(\w+)\}/, (_all, name: string) => values[name] ?? '');
+    // Entries of the audit log appear a moment later.
+    const known = await eventually(async () => {
+      const { items } = await page(`${filled}?limit=200`);
+      expect(items.length).toBeGreaterThan(2);
+      return items;
+    });
+    const walked: string[] = [];
+    for (let next: string | undefined = `${filled}?limit=2`; next !== undefined;) {
+      const { items, next: then } = await page(next);
+      walked.push(...items);
+      next = then;
+    }
+    // What came since is on none of the pages that were known, or before them.
+    expect(walked.filter((item) => known.includes(item))).toEqual(known);
   });
 });
 

@@ -72,7 +72,8 @@ const go = (name: string) => join(folder, name);
 const until = (name: string) => `while [ ! -e ${go(name)} ]; do sleep 0.02; done`;
 
 test('what a running job writes is told within 200 ms, and its end with its state', async () => {
-  const clock = `node -e 'let n = 0; const t = setInterval(() => { console.log(Date.now()); if (++n === 8) clearInterval(t); }, 150)'`;
+  const lines = 40;
+  const clock = `node -e 'let n = 0; const t = setInterval(() => { console.log(Date.now()); if (++n === ${lines}) clearInterval(t); }, 40)'`;
   const { id } = await command(`${until('timed')}; ${clock}; echo bad >&2`);
   const follower = new Follower();
   const lateness: number[] = [];
@@ -85,8 +86,9 @@ test('what a running job writes is told within 200 ms, and its end with its stat
   await follower.open(id);
   await writeFile(go('timed'), '');
   await follower.done();
-  expect(lateness).toHaveLength(8);
-  expect(lateness.toSorted((a, b) => a - b)[4]).toBeLessThan(200);
+  expect(lateness).toHaveLength(lines);
+  // Nine of ten: the machine may be busy with something else for a moment.
+  expect(lateness.toSorted((a, b) => a - b)[lines * 0.9 - 1]).toBeLessThan(200);
   expect(follower.text('err')).toBe('bad\n');
   expect(follower.events).toEqual(['attempt', 'end', 'done']);
   expect(follower.told.at(-1)?.data).toEqual({ state: 'succeeded' });

@@ -1,6 +1,7 @@
 /** examples/worker.py, which needs nothing but Python, runs real jobs; and nothing is lost when it is killed. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ROOT } from '#tools/root.js';
@@ -8,6 +9,32 @@ import { ApiClient, type ProblemAnswer } from '../support/api-client.js';
 import { startCluster, type Cluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
 
+const WORKER = join(ROOT, 'examples', 'worker.py');
+/** What of Python's standard library it uses. */
+const STANDARD = [
+  'concurrent',
+  'http',
+  'json',
+  'os',
+  'signal',
+  'socket',
+  'sys',
+  'threading',
+  'time',
+  'urllib',
+];
+
+test('the Python worker has 60 lines at most, and imports nothing but the standard library', async () => {
+  const text = await readFile(WORKER, 'utf8');
+  expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(60);
+  const imported = [...text.matchAll(/^\s*(?:import\s+(.+)|from\s+(\S+)\s+import\b.*)$/gm)].flatMap(
+    ([, modules, from]) => (from ?? modules ?? '').split(',').map((name) => name.trim().split(/[.\s]/)[0]),
+  );
+  expect(imported.length).toBeGreaterThan(0);
+  expect(imported.filter((name) => !STANDARD.includes(name ?? ''))).toEqual([]);
+});
+
+// Not even in CI is a machine without Python at fault: `make test` needs Node, npm and make, and provides servers only.
 const hasPython = spawnSync('python3', ['--version']).status === 0;
 if (!hasPython)
   process.stderr.write('python-worker.spec.ts is skipped: there is no python3 on this machine\n');
@@ -28,7 +55,7 @@ describe.skipIf(!hasPython)('the Python worker', () => {
 
   /** Resolves when its job type has been announced. */
   async function startWorker(leaseSeconds = 30): Promise<ChildProcess> {
-    const worker = spawn('python3', [join(ROOT, 'examples', 'worker.py')], {
+    const worker = spawn('python3', [WORKER], {
       env: { ...process.env, STORE_SERVICE_URL: cluster.url, LEASE_SECONDS: String(leaseSeconds) },
       stdio: ['ignore', 'inherit', 'inherit'],
     });

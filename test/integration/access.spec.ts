@@ -90,7 +90,7 @@ describe('a first key from the environment', () => {
 
   test('is there once however many stores start, and only its digest is kept', async () => {
     await Promise.all(Array.from({ length: 4 }, () => start(BEYOND, { STORE_BOOTSTRAP_KEY: KEY })));
-    expect(await keys.list(true)).toHaveLength(1);
+    expect(await keys.list(true, undefined, 100)).toHaveLength(1);
     const rows = await store.prisma.query<object>(
       `SELECT api_keys::text, encode(digest, 'escape') FROM api_keys`,
     );
@@ -106,7 +106,7 @@ describe('a first key from the environment', () => {
 
   test('stays revoked once it was revoked', async () => {
     await start(BEYOND, { STORE_BOOTSTRAP_KEY: KEY });
-    const [key] = await keys.list(false);
+    const [key] = await keys.list(false, undefined, 100);
     await keys.revoke(key?.id ?? '');
     const access = await start(BEYOND, { STORE_BOOTSTRAP_KEY: KEY });
     expect(() => asAdmin(access, KEY)).toThrow('revoked');
@@ -137,7 +137,7 @@ test('a store that cannot read its keys starts, and lets nobody in', async () =>
 
 test('a use is written down once a minute, by whichever store notices', async () => {
   const { id } = await make(['read']);
-  const lastUse = async () => (await keys.list(true))[0]?.lastUsedAt;
+  const lastUse = async () => (await keys.list(true, undefined, 100))[0]?.lastUsedAt;
   await keys.noteUse([id]);
   const first = await lastUse();
   await keys.noteUse([id]);

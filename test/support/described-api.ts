@@ -77,7 +77,7 @@ export class DescribedApi {
     const media = answer.content[mediaType];
     if (media === undefined)
       throw new Error(`${where} as ${mediaType}; openapi.json has ${Object.keys(answer.content).join()}`);
-    if (!mediaType.endsWith('json')) return;
+    if (!/[/+]json$/.test(mediaType)) return;
     const faults = this.faults(media.schemaAt, JSON.parse(text));
     if (faults !== undefined) throw new Error(`${where} otherwise than openapi.json says: ${faults}`);
   }

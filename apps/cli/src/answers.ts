@@ -260,7 +260,6 @@ export const cluster = z.looseObject({
 
 export type ApiKey = z.infer<typeof apiKey>;
 export type MadeKey = z.infer<typeof madeKey>;
-export type ApiKeys = z.infer<typeof apiKeys>;
 export type AuditEntry = z.infer<typeof auditEntry>;
 export type AuditPage = z.infer<typeof auditPage>;
 export type Job = z.infer<typeof job>;

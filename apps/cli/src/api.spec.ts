@@ -87,6 +87,25 @@ describe('StoreApi', () => {
     expect(requests[0]?.url).toBe('/api/v1/jobs?limit=7&cursor=abc&state=dead&tag=a,b');
   });
 
+  it('reads the API keys to their last page', async () => {
+    const times = {
+      createdAt: '2030-01-31T08:00:00.000Z',
+      expiresAt: null,
+      revokedAt: null,
+      lastUsedAt: null,
+    };
+    const key = (id: string) => ({ id, name: id, scopes: ['read'], queues: [], rate: null, ...times });
+    const { baseUrl, requests } = await serve(
+      json(200, { keys: [key('b')], nextCursor: 'x' }),
+      json(200, { keys: [key('a')], nextCursor: null }),
+    );
+    expect((await apiOf(baseUrl).listKeys(true)).map(({ id }) => id)).toEqual(['b', 'a']);
+    expect(requests.map(({ url }) => url)).toEqual([
+      '/api/v1/keys?all=true&limit=200',
+      '/api/v1/keys?all=true&limit=200&cursor=x',
+    ]);
+  });
+
   it('repeats a read after a cut connection and after 503', async () => {
     const { baseUrl, requests } = await serve(cut, problem(503, { title: 'away' }), json(200, JOB));
     expect((await apiOf(baseUrl).getJob('0190')).id).toBe('0190');

@@ -81,6 +81,8 @@ interface DeadLetterRequest extends DeadLetterFilter {
 }
 
 const COUNT_TIMEOUT_MS = 30_000;
+/** The most that the store puts on a page. */
+export const LONGEST_PAGE = 200;
 
 export class StoreApi {
   private readonly client: TriumvirClient;
@@ -172,9 +174,13 @@ export class StoreApi {
     return this.parsed(answers.madeKey, this.client.post('/api/v1/keys', { body }));
   }
 
-  listKeys(all: boolean): Promise<answers.ApiKeys> {
-    const query = { all };
-    return this.parsed(answers.apiKeys, this.client.get('/api/v1/keys', { params: { query } }));
+  /** All of them, however many pages that takes. */
+  async listKeys(all: boolean): Promise<answers.ApiKey[]> {
+    const keys: answers.ApiKey[] = [];
+    const query = { all, limit: LONGEST_PAGE };
+    for await (const page of this.client.pages('/api/v1/keys', { params: { query } }))
+      keys.push(...(await this.parsed(answers.apiKeys, Promise.resolve(page))).keys);
+    return keys;
   }
 
   revokeKey(id: string): Promise<answers.ApiKey> {

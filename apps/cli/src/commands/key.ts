@@ -53,7 +53,7 @@ export function addKeyCommand(program: Command, context: CommandContext): void {
     .option('--all', 'also those that were revoked or have expired')
     .addOption(outputOption())
     .action(async ({ all = false, output }: { all?: boolean; output: OutputFormat }) => {
-      const { keys } = await context.api().listKeys(all);
+      const keys = await context.api().listKeys(all);
       printRecords(context.terminal, output, keys, (style) => keysTable(keys, style));
     });
 

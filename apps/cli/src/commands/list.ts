@@ -3,7 +3,7 @@ import { JOB_STATES } from '#common/domain/job.js';
 import { Option, type Command } from 'commander';
 import { z } from 'zod';
 import type { Job } from '../answers.js';
-import type { JobFilter, StoreApi } from '../api.js';
+import { LONGEST_PAGE, type JobFilter, type StoreApi } from '../api.js';
 import { checkedBy, wholeNumber } from '../arguments.js';
 import type { CommandContext } from '../context.js';
 import { outputOption, printRecords, type OutputFormat } from '../output.js';
@@ -17,8 +17,6 @@ interface ListFlags extends Omit<JobFilter, 'q'> {
 }
 
 const DEFAULT_LIMIT = 50;
-/** The most that the store puts on a page. */
-const LONGEST_PAGE = 200;
 
 const limit = wholeNumber.pipe(z.int().min(1, { error: 'must be 1 or more' }));
 

@@ -3,6 +3,7 @@ import { MAX_ATTEMPTS } from '#common/domain/job.js';
 import { Option, type Command } from 'commander';
 import { z } from 'zod';
 import type { Workflow, WorkflowWithJobs } from '../answers.js';
+import { LONGEST_PAGE } from '../api.js';
 import { checkedBy, wholeNumber } from '../arguments.js';
 import type { CommandContext } from '../context.js';
 import { durationMs, maxAttempts } from '../new-job.js';
@@ -20,8 +21,6 @@ interface WaitFlags extends OutputFlag {
   readonly timeout?: number;
 }
 
-/** The most that the store puts on a page. */
-const LONGEST_PAGE = 200;
 const limit = wholeNumber.pipe(
   z
     .int()

@@ -1,7 +1,7 @@
 /** The routes of /api/v1/keys as the API's document tells them. */
 import type { Json } from '#common/domain/job.js';
 import type { OperationOptions } from '../http/operation.js';
-import { keySchema, keysSchema, newKeySchema } from './key.views.js';
+import { keyPageSchema, keySchema, newKeySchema } from './key.views.js';
 
 const EXAMPLE_KEY = {
   id: '0198f2a4-6c11-7d2e-8a4b-3f5e6d7c8b9a',
@@ -46,7 +46,11 @@ export const listKeys = {
   description: 'Newest first. The keys themselves cannot be read back.',
   example: { query: { all: true } },
   answers: {
-    200: { description: 'The keys.', schema: keysSchema, example: { keys: [EXAMPLE_KEY] } },
+    200: {
+      description: 'A page of keys.',
+      schema: keyPageSchema,
+      example: { keys: [EXAMPLE_KEY], nextCursor: null },
+    },
   },
 } as const satisfies OperationOptions;
 

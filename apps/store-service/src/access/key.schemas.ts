@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { QUEUE_PATTERN, SCOPES } from '#common/domain/access.js';
 import { parseRate, RATE, type Rate } from '#common/domain/rate.js';
-import { flagInQuery, moment, storableText } from '../http/fields.js';
+import { cursor, flagInQuery, moment, pageLimit, storableText } from '../http/fields.js';
 import { shownAs } from '../http/shown-as.js';
 import { duration } from '../jobs/job.schemas.js';
 
@@ -62,4 +62,7 @@ export const keyIdSchema = z.strictObject({
 
 export const listKeysSchema = z.strictObject({
   all: flagInQuery.default(false).describe('Also those that were revoked or have expired.'),
+  limit: pageLimit,
+  cursor,
 });
+export type ListKeys = z.output<typeof listKeysSchema>;

@@ -35,8 +35,8 @@ export class KeyService {
     return { key, text };
   }
 
-  list(all: boolean): Promise<ApiKey[]> {
-    return this.repository.list(all);
+  list(all: boolean, beforeId: string | undefined, limit: number): Promise<ApiKey[]> {
+    return this.repository.list(all, beforeId, limit);
   }
 
   /** @throws Problem when there is no such key */

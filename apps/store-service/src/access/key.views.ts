@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ApiKey } from '#common/database/api-key.repository.js';
 import { SCOPES } from '#common/domain/access.js';
 import { rateText } from '#common/domain/rate.js';
-import { time } from '../http/answer-fields.js';
+import { nextCursor, time } from '../http/answer-fields.js';
 import type { View } from '../http/operation.js';
 
 const key = z.object({
@@ -26,9 +26,9 @@ export const newKeySchema = key
   .meta({ id: 'MadeKey', description: 'An API key that was just made.' });
 export type MadeKeyView = View<typeof newKeySchema>;
 
-export const keysSchema = z
-  .object({ keys: z.array(keySchema) })
-  .meta({ id: 'Keys', description: 'API keys, newest first.' });
+export const keyPageSchema = z
+  .object({ keys: z.array(keySchema), nextCursor })
+  .meta({ id: 'KeyPage', description: 'API keys, newest first.' });
 
 export function presentKey(key: ApiKey): KeyView {
   return {

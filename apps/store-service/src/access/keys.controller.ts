@@ -1,12 +1,19 @@
 /** /api/v1/keys: make API keys, look through them, revoke them. */
 import { Body, Controller, Delete, Get, Param, Post, Query } from '@nestjs/common';
 import { Requires } from '#common/access/requires.js';
+import { encodeCursor } from '../http/fields.js';
 import { Operation } from '../http/operation.js';
 import { ValidationPipe } from '../http/validation.js';
 import { CalledBy } from './called-by.js';
 import { Caller } from './caller.js';
 import { createKey, listKeys, revokeKey } from './key.operations.js';
-import { createKeySchema, keyIdSchema, listKeysSchema, type CreateKey } from './key.schemas.js';
+import {
+  createKeySchema,
+  keyIdSchema,
+  listKeysSchema,
+  type CreateKey,
+  type ListKeys,
+} from './key.schemas.js';
 import { KeyService } from './key.service.js';
 import { presentKey, type KeyView, type MadeKeyView } from './key.views.js';
 
@@ -28,13 +35,20 @@ export class KeysController {
     return { ...presentKey(key), key: text };
   }
 
+  /** Newest first. */
   @Get()
   @Requires('admin')
   @Operation(listKeys)
   async list(
-    @Query({ schema: listKeysSchema, pipes: [inUrl] }) { all }: { all: boolean },
-  ): Promise<{ keys: KeyView[] }> {
-    return { keys: (await this.keys.list(all)).map(presentKey) };
+    @Query({ schema: listKeysSchema, pipes: [inUrl] }) { all, limit, cursor }: ListKeys,
+  ): Promise<{ keys: KeyView[]; nextCursor: string | null }> {
+    const keys = await this.keys.list(all, cursor, limit + 1);
+    const page = keys.slice(0, limit);
+    const last = page.at(-1);
+    return {
+      keys: page.map(presentKey),
+      nextCursor: keys.length > limit && last !== undefined ? encodeCursor(last.id) : null,
+    };
   }
 
   @Delete(':id')

@@ -1,8 +1,9 @@
 /**
  * What request bodies may be beyond JSON of the usual size: what holds many jobs is larger, a batch may be one JSON text a
- * line (NDJSON), and clients of another scheduler do not say that what they send is JSON.
+ * line (NDJSON), which is read as it comes, and clients of another scheduler do not say that what they send is JSON.
  */
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { NDJSON, tooLarge } from './ndjson.js';
 import { Problem } from './problem.js';
 
 /** Largest request body, in bytes. */
@@ -10,17 +11,21 @@ export const BODY_LIMIT_BYTES = 256 * 1024;
 /** Largest body of a batch or a workflow, in bytes. */
 export const BATCH_LIMIT_BYTES = 32 * 1024 * 1024;
 
+/** The route whose body may be lines. */
+const OF_LINES = '/api/v1/jobs/batch';
 /** Routes that take many jobs at once. */
-const BATCHES = new Set(['/api/v1/jobs/batch', '/api/v1/workflows', '/api/v1/leases/batch']);
+const BATCHES = new Set([OF_LINES, '/api/v1/workflows', '/api/v1/leases/batch']);
 
 export function acceptBatches(app: NestFastifyApplication): void {
   const fastify = app.getHttpAdapter().getInstance();
   fastify.addHook('onRoute', (route) => {
     if (BATCHES.has(route.url)) route.bodyLimit = BATCH_LIMIT_BYTES;
   });
-  // As it is: only the route for batches knows what to do with a text.
-  fastify.addContentTypeParser('application/x-ndjson', { parseAs: 'string' }, (_request, body, done) => {
-    done(null, body);
+  // Its reader counts the bytes; one that is said to be too large is not even begun.
+  fastify.addContentTypeParser(NDJSON, (request, body, done) => {
+    if (request.routeOptions.url !== OF_LINES) done(notJson());
+    else if (Number(request.headers['content-length']) > BATCH_LIMIT_BYTES) done(tooLarge(BATCH_LIMIT_BYTES));
+    else done(null, body);
   });
 }
 
@@ -37,11 +42,13 @@ export function acceptUndeclaredJson(app: NestFastifyApplication): void {
     const isTaken =
       UNDECLARED.has(request.routeOptions.url ?? '') && (declared === '' || FORM.test(declared));
     if (isTaken) return parseJson(request, body as string, done);
-    done(
-      new Problem(
-        'unsupported-media-type',
-        'Send the body as JSON, with the header content-type: application/json.',
-      ),
-    );
+    done(notJson());
   });
+}
+
+function notJson(): Problem {
+  return new Problem(
+    'unsupported-media-type',
+    'Send the body as JSON, with the header content-type: application/json.',
+  );
 }

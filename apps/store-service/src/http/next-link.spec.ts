@@ -8,6 +8,9 @@ test('the link to the next page has all that the request had, and goes on where 
   expect(nextLink('/api/v1/queues', { queues: [], nextAfter: 'mail' })).toBe(
     '</api/v1/queues?after=mail>; rel="next"',
   );
+  expect(
+    nextLink('/api/v1/schedules/a/occurrences?outcome=fired', { nextBefore: '2030-01-31T08:00:00.000Z' }),
+  ).toBe('</api/v1/schedules/a/occurrences?outcome=fired&before=2030-01-31T08%3A00%3A00.000Z>; rel="next"');
 });
 
 test('nothing that a client sends gets out of the angle brackets', () => {

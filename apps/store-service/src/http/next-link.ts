@@ -2,7 +2,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
 /** The field of a page that says where to go on, and the parameter that it is then sent in. */
-const CONTINUATIONS = { nextCursor: 'cursor', nextAfter: 'after' } as const;
+const CONTINUATIONS = { nextCursor: 'cursor', nextAfter: 'after', nextBefore: 'before' } as const;
 
 /** Adds the header to every answer that is a page and not the last one. */
 export function linkNextPages(app: NestFastifyApplication): void {

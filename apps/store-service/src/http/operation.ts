@@ -4,6 +4,7 @@
  * compiler holds what the method returns against the schema of the answer.
  */
 import 'reflect-metadata';
+import type { Readable } from 'node:stream';
 import type { z } from 'zod';
 import type { Json } from '#common/domain/job.js';
 import type { TagName } from '../openapi/tags.js';
@@ -61,12 +62,12 @@ export interface OperationOptions {
   readonly standalone?: boolean;
 }
 
-/** Whatever the bodies of the answers are, by their schemas. */
+/** Whatever the bodies of the answers are, by their schemas; one that has other media types too may be written as a stream. */
 type BodyOf<Options extends OperationOptions> = {
   [Status in keyof Options['answers']]: Options['answers'][Status] extends {
     readonly schema: infer Schema extends z.ZodType;
   }
-    ? View<Schema>
+    ? View<Schema> | (Options['answers'][Status] extends { readonly orAs: object } ? Readable : never)
     : unknown;
 }[keyof Options['answers']];
 

@@ -1,8 +1,10 @@
 /** Submits many jobs at once. Each is judged by itself, unless all or none are wanted. */
+import { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { DatabaseUnavailableError } from '#common/database/database-errors.js';
 import type { Job, JobState } from '#common/domain/job.js';
 import type { Caller } from '../access/caller.js';
+import { parsedLine, type Line } from '../http/ndjson.js';
 import { toProblem } from '../http/problem.filter.js';
 import { Problem, type FieldProblem, type ProblemKind } from '../http/problem.js';
 import { checked, invalid } from '../http/validation.js';
@@ -11,6 +13,11 @@ import { JobService, keyOfItem } from './job.service.js';
 
 /** Jobs that are looked at before other requests have their turn. */
 const CHECKED_AT_ONCE = 500;
+/**
+ * Pieces of a body that are being stored while more of it is read. A sender of single lines has one in each: together they
+ * share statements, one after the other each would wait for a commit of its own.
+ */
+const PIECES_UNDER_WAY = 100;
 
 export interface BatchOptions {
   /** Store all or none. */
@@ -18,6 +25,12 @@ export interface BatchOptions {
   /** A repetition with the same key and jobs makes no second ones. */
   readonly idempotencyKey: string | undefined;
   readonly caller: Caller;
+}
+
+/** Some of the jobs of a batch, one after the other. */
+interface Part extends Omit<BatchOptions, 'atomic'> {
+  /** Place of the first of them in the batch. */
+  readonly first: number;
 }
 
 /** What became of one job of the batch. */
@@ -46,7 +59,27 @@ export class JobBatchService {
   ): Promise<BatchResult[]> {
     return atomic
       ? this.#submitTogether(items, idempotencyKey, caller)
-      : this.#submitEach(items, idempotencyKey, caller);
+      : this.#submitEach(items, (item) => item, { first: 0, idempotencyKey, caller });
+  }
+
+  /**
+   * Submits lines while they come, each by itself.
+   * @returns the results of some lines, in their order, as soon as they are known
+   * @throws Problem as the lines do, and DatabaseUnavailableError as `submit` does; what was told before stays so
+   */
+  async *submitArriving(
+    arriving: AsyncIterable<readonly Line[]>,
+    options: Omit<BatchOptions, 'atomic'>,
+  ): AsyncGenerator<BatchResult[], void> {
+    let next = 0;
+    const submit = (lines: readonly Line[]) => {
+      const first = next;
+      next += lines.length;
+      return this.#submitEach(lines, parsedLine, { first, ...options });
+    };
+    yield* Readable.from(arriving).map(submit, {
+      concurrency: PIECES_UNDER_WAY,
+    }) as AsyncIterable<BatchResult[]>;
   }
 
   async #submitTogether(
@@ -80,20 +113,21 @@ export class JobBatchService {
     throw invalid('validation-failed', [{ field: 'uniqueKey', message }]);
   }
 
-  async #submitEach(
-    items: readonly unknown[],
-    key: string | undefined,
-    caller: Caller,
+  async #submitEach<Item>(
+    items: readonly Item[],
+    read: (item: Item) => unknown,
+    { first, idempotencyKey: key, caller }: Part,
   ): Promise<BatchResult[]> {
     const results: Promise<BatchResult | DatabaseUnavailableError>[] = [];
-    const submit = async (item: unknown, index: number) =>
+    const submit = async (item: Item, index: number) =>
       this.jobs.submit(
-        checked(createJobSchema, item, 'validation-failed'),
+        checked(createJobSchema, read(item), 'validation-failed'),
         key === undefined ? undefined : keyOfItem(key, index),
         caller,
       );
-    for (const [index, item] of items.entries()) {
-      await giveWay(index);
+    for (const [nth, item] of items.entries()) {
+      await giveWay(nth);
+      const index = first + nth;
       results.push(
         submit(item, index).then(
           ({ job, created }) => accepted(index, job, created),
@@ -104,8 +138,8 @@ export class JobBatchService {
     const settled = await Promise.all(results);
     const outage = settled.find((result) => result instanceof DatabaseUnavailableError);
     if (outage !== undefined && !settled.some((result) => 'id' in result)) throw outage;
-    return settled.map((result, index) =>
-      result instanceof DatabaseUnavailableError ? refused(index, result) : result,
+    return settled.map((result, nth) =>
+      result instanceof DatabaseUnavailableError ? refused(first + nth, result) : result,
     );
   }
 }

@@ -26,7 +26,7 @@ Errors are problem documents (RFC 9457): \`type\` names the kind for programs, \
 
 As soon as there is an API key, every request but those for health needs one, as \`Authorization: Bearer tv_…\` or \`X-API-Key\`, with the scope that its route names. Jobs of the type \`command\` need the scope \`submit:command\`. A key may be limited to some queues: lists leave the others out. A key with a rate is told of it in \`RateLimit\` and \`RateLimit-Policy\`.
 
-Lists come newest first in pages of \`limit\`; \`nextCursor\` leads to the next page, without gap or repetition while more arrives.`;
+Lists come newest first in pages of \`limit\`; \`nextCursor\`, and the header \`Link\`, lead to the next page, without gap or repetition while more arrives.`;
 
 /** @param version of the software */
 export function openApiDocument(controllers: readonly Type[], version: string): OpenApiDocument {

@@ -106,10 +106,13 @@ export class ApiKeyRepository {
   }
 
   /** Newest first. @param all those that are revoked or have expired too */
-  async list(all: boolean): Promise<ApiKey[]> {
+  async list(all: boolean, beforeId: string | undefined, limit: number): Promise<ApiKey[]> {
     const rows = await this.prisma.query<Row>(
-      `/* list_api_keys */ SELECT ${COLUMNS} FROM api_keys WHERE $1::bool OR (${USABLE}) ORDER BY id DESC`,
+      `/* list_api_keys */ SELECT ${COLUMNS} FROM api_keys
+       WHERE ($1::bool OR (${USABLE})) AND ($2::uuid IS NULL OR id < $2::uuid) ORDER BY id DESC LIMIT $3`,
       all,
+      beforeId ?? null,
+      limit,
     );
     return rows.map(toKey);
   }

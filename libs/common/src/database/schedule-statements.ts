@@ -197,7 +197,10 @@ ORDER BY id DESC LIMIT $2`;
 export const DELETE_SCHEDULE = `/* delete_schedule */
 DELETE FROM schedules WHERE name = $1 AND ($2::int IS NULL OR version = $2) RETURNING ${SCHEDULE_COLUMNS}`;
 
-/** Latest first. In: schedule's id; before which due time, and with which outcome, or null; most rows. */
+/**
+ * Latest first. In: schedule's id; before which due time, and with which outcome, or null; most rows. A due time is all the
+ * position that a page needs: the ledger's key lets a schedule have one row of it, kept to the millisecond, as it is told.
+ */
 export const LIST_OCCURRENCES = `/* list_occurrences */
 SELECT due_at AS "dueAt", outcome, reason, lateness_ms::float8 AS "latenessMs", run_at AS "runAt", job_id AS "jobId", recorded_at AS "recordedAt"
 FROM occurrences
