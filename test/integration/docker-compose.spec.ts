@@ -65,7 +65,15 @@ describe('docker-compose.yaml', () => {
       'store-service',
       'scheduler-service',
       'executor-service',
+      'worker',
     ]);
+  });
+
+  it('has workers only when they are asked for by --scale, and then they are executors', () => {
+    const { deploy, ...worker } = service('worker');
+    expect(deploy).toEqual({ replicas: 0 });
+    expect(worker).toEqual(service('executor-service'));
+    expect(services.filter(([name, one]) => name !== 'worker' && 'deploy' in one)).toEqual([]);
   });
 
   it('knows every environment name of the older system', () => {
