@@ -218,18 +218,18 @@ test('ZooKeeper shows the candidates as ephemeral sequential nodes, and the firs
 test('Redis shows what is handed over, in the keys of BullMQ, and what it forgets of that is not needed', async () => {
   const redis = new Redis(testServers().redisUrl);
   const queue = uniqueName('queue');
-  const keys = `${cluster.env['REDIS_PREFIX']}:${queue}`;
+  const prefix = cluster.env['REDIS_PREFIX'];
   const file = join(folder, queue);
   const jobs = Array.from({ length: 6 * SLOTS }, () => ({ type: 'patient', payload: { file }, queue }));
   const { body } = await api.request<{ results: { id: string }[] }>('POST', '/api/v1/jobs/batch', { jobs });
   await eventually(async () => {
-    const [active, waiting] = [await redis.llen(`${keys}:active`), await redis.llen(`${keys}:wait`)];
+    const [active = 0, waiting = 0] = await Promise.all(['active', 'wait'].map((part) => redis.llen(`${prefix}:${queue}:${part}`)));
     expect(active).toBe(2 * SLOTS);
     expect(waiting).toBeGreaterThan(0);
     expect(await list(`queue=${queue}&state=running`)).toHaveLength(active);
     expect(await list(`queue=${queue}&state=queued`)).toHaveLength(waiting);
   });
-  await redis.del(await redis.keys(`${keys}:*`));
+  await redis.del(await redis.keys(`${prefix}:*`));
   redis.disconnect();
   await writeFile(file, '');
   for (const { id } of body.results)
