@@ -38,7 +38,10 @@ async function start(options: {
 
 interface Seen {
   readonly members: { readonly executor: readonly { readonly id: string }[] };
-  readonly elections: readonly { readonly election: string; readonly leader: { readonly id: string } | null }[];
+  readonly elections: readonly {
+    readonly election: string;
+    readonly leader: { readonly id: string } | null;
+  }[];
   readonly executors: readonly { readonly id: string; readonly instance: string }[];
 }
 

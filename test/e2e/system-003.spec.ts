@@ -197,8 +197,14 @@ test.each([
   ['an e-mail without content', { type: 'email', data: { recipient: EMAIL.recipient } }],
   ...['', null, {}].flatMap((empty): [string, unknown][] => [
     [`an e-mail with data ${JSON.stringify(empty)}`, { type: 'email', data: empty }],
-    [`an e-mail with recipient ${JSON.stringify(empty)}`, { type: 'email', data: { ...EMAIL, recipient: empty } }],
-    [`an e-mail with content ${JSON.stringify(empty)}`, { type: 'email', data: { ...EMAIL, content: empty } }],
+    [
+      `an e-mail with recipient ${JSON.stringify(empty)}`,
+      { type: 'email', data: { ...EMAIL, recipient: empty } },
+    ],
+    [
+      `an e-mail with content ${JSON.stringify(empty)}`,
+      { type: 'email', data: { ...EMAIL, content: empty } },
+    ],
   ]),
   ['no JSON', '{'],
 ])('400: %s', async (_what, body) => {

@@ -223,7 +223,9 @@ test('Redis shows what is handed over, in the keys of BullMQ, and what it forget
   const jobs = Array.from({ length: 6 * SLOTS }, () => ({ type: 'patient', payload: { file }, queue }));
   const { body } = await api.request<{ results: { id: string }[] }>('POST', '/api/v1/jobs/batch', { jobs });
   await eventually(async () => {
-    const [active = 0, waiting = 0] = await Promise.all(['active', 'wait'].map((part) => redis.llen(`${prefix}:${queue}:${part}`)));
+    const [active = 0, waiting = 0] = await Promise.all(
+      ['active', 'wait'].map((part) => redis.llen(`${prefix}:${queue}:${part}`)),
+    );
     expect(active).toBe(2 * SLOTS);
     expect(waiting).toBeGreaterThan(0);
     expect(await list(`queue=${queue}&state=running`)).toHaveLength(active);
