@@ -53,7 +53,7 @@ async function members(kind: MemberKind): Promise<string[]> {
 describe('a member', () => {
   it('is seen with what it says about itself until it leaves', async () => {
     const store = instance('store-1');
-    store.membership.join('store', { port: 3000 });
+    store.membership.join('store', () => Promise.resolve({ port: 3000 }));
     await eventually(async () => {
       const { members } = await view.read();
       expect(members.store).toMatchObject([{ id: 'store-1', pid: process.pid, info: { port: 3000 } }]);
@@ -61,6 +61,15 @@ describe('a member', () => {
     });
     await store.membership.leave();
     expect(await members('store')).toEqual([]);
+  });
+
+  it('is seen with what it says now', async () => {
+    let redis = 'ok';
+    instance('scheduler-1').membership.join('scheduler', () => Promise.resolve({ redis }));
+    const told = async () => (await view.read()).members.scheduler.map(({ info }) => info);
+    await eventually(async () => expect(await told()).toEqual([{ redis: 'ok' }]));
+    redis = 'not connected';
+    await eventually(async () => expect(await told()).toEqual([{ redis: 'not connected' }]));
   });
 
   it('whose session expired is seen again', async () => {
@@ -85,9 +94,9 @@ describe('a member', () => {
 
   it('does not take the node of another process with the same name, and follows it when it ends', async () => {
     const old = instance('store-1');
-    old.membership.join('store', { run: 'old' });
+    old.membership.join('store', () => Promise.resolve({ run: 'old' }));
     await eventually(async () => expect(await members('store')).toEqual(['store-1']));
-    instance('store-1').membership.join('store', { run: 'new' });
+    instance('store-1').membership.join('store', () => Promise.resolve({ run: 'new' }));
     await eventually(() => zookeeper.watches().then(({ watches }) => watches === 2));
     expect((await view.read()).members.store).toMatchObject([{ info: { run: 'old' } }]);
     await old.session.close();

@@ -36,13 +36,23 @@ async function start(options: {
   api = new ApiClient([cluster.url]);
 }
 
+interface Seen {
+  readonly members: { readonly executor: readonly { readonly id: string }[] };
+  readonly elections: readonly {
+    readonly election: string;
+    readonly leader: { readonly id: string } | null;
+  }[];
+  readonly executors: readonly { readonly id: string; readonly instance: string }[];
+}
+
+async function seen(): Promise<Seen> {
+  return (await api.request<Seen>('GET', '/api/v1/cluster')).body;
+}
+
 async function leaderOf(election: string): Promise<ServiceHandle> {
   return eventually(async () => {
-    const { body } = await api.request<{ elections: { election: string; leader: { id: string } | null }[] }>(
-      'GET',
-      '/api/v1/cluster',
-    );
-    const leader = body.elections.find((candidate) => candidate.election === election)?.leader;
+    const { elections } = await seen();
+    const leader = elections.find((candidate) => candidate.election === election)?.leader;
     if (leader == null) throw new Error('nobody leads');
     return cluster.byId(leader.id);
   });
@@ -78,7 +88,7 @@ test('a leading scheduler that gets SIGTERM hands over at once, and ends with ex
   expect(await readFile(leader.logPath, 'utf8')).toContain('"message":"stopped"');
 });
 
-test('the jobs of a killed executor run again elsewhere within its lease and a second, the lost try counted', async () => {
+test('a killed executor is dropped, and its jobs run again elsewhere within its lease and a second, the lost try counted', async () => {
   await start({ executors: 2, env: { EXECUTOR_LEASE_MS: String(LEASE_MS) } });
   const started = join(folder, 'started');
   // The first try hangs, the second finds nothing left of it.
@@ -92,11 +102,9 @@ test('the jobs of a killed executor run again elsewhere within its lease and a s
     retry: { strategy: 'fixed', delay: 0 },
   });
   const running = await api.waitFor(job.id, ['running']);
-  const { body } = await api.request<{ executors: { id: string; instance: string }[] }>(
-    'GET',
-    '/api/v1/cluster',
-  );
-  const victim = cluster.byId(body.executors.find(({ id }) => id === running.executor)?.instance ?? '');
+  const before = await seen();
+  const victim = cluster.byId(before.executors.find(({ id }) => id === running.executor)?.instance ?? '');
+  expect(before.members.executor.map(({ id }) => id)).toContain(victim.id);
   await eventually(async () => (await readFile(processId, 'utf8')) !== '');
   await victim.kill();
   const killedAt = Date.now();
@@ -108,6 +116,11 @@ test('the jobs of a killed executor run again elsewhere within its lease and a s
   ]);
   expect(finished.executor).not.toBe(running.executor);
   expect((await readFile(started, 'utf8')).split('\n')).toEqual(['1', '2', '']);
+  await eventually(async () => {
+    const { members, executors } = await seen();
+    expect(members.executor.map(({ id }) => id)).not.toContain(victim.id);
+    expect(executors.map(({ id }) => id)).toEqual([finished.executor]);
+  });
 });
 
 test('an executor that gets SIGTERM lets its job finish, and hands back uncounted what does not finish in time', async () => {

@@ -7,6 +7,7 @@ import type { ServiceDefinition } from '@grpc/proto-loader';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ApiClient } from '../support/api-client.js';
 import { startCluster, type Cluster } from '../support/cluster.js';
+import { testServers } from '../support/environment.js';
 import { eventually } from '../support/eventually.js';
 import { GrpcClient, GrpcFailure, protosOf } from '../support/grpc-client.js';
 
@@ -57,7 +58,17 @@ let coordinator: GrpcClient;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'triumvir-grpc-'));
-  cluster = await startCluster({ stores: 2 });
+  const { host, password } = new URL(testServers().redisUrl);
+  cluster = await startCluster({
+    stores: 2,
+    // As a document writes them.
+    rewriteUrl: (url) => {
+      url.protocol = 'postgres:';
+      url.searchParams.set('sslmode', 'disable');
+    },
+    env: { REDIS_ADDR: host, REDIS_PASSWORD: decodeURIComponent(password) },
+    without: ['REDIS_URL'],
+  });
   api = new ApiClient([cluster.url]);
   const [first = '', second = ''] = cluster.of('store').map(({ grpcAddress }) => grpcAddress);
   jobs = new GrpcClient(first, SCHEDULER['scheduler.JobService'] as ServiceDefinition);
@@ -149,11 +160,12 @@ describe('scheduler.JobService', () => {
 });
 
 describe('scheduler.TaskScheduler', () => {
-  const ending = (id: unknown) =>
+  const inStatus = (id: unknown, wanted: string) =>
     eventually(async () => {
       const answer = await tasks.call('GetTaskStatus', { id });
-      return answer['status'] === 'SUCCEEDED' ? answer : false;
+      return answer['status'] === wanted ? answer : false;
     });
+  const ending = (id: unknown) => inStatus(id, 'SUCCEEDED');
 
   test('runs a task whose time has passed at once, and a later one later', async () => {
     const now = Math.floor(Date.now() / 1000);
@@ -171,6 +183,36 @@ describe('scheduler.TaskScheduler', () => {
     const job = await api.get(String(later['task_id']));
     expect([job.name, Date.parse(job.startedAt ?? '')]).toEqual(['later', expect.any(Number)]);
     expect(Date.parse(job.startedAt ?? '')).toBeGreaterThanOrEqual((now + 5) * 1000);
+  });
+
+  test('answers RUNNING while a task runs, and SUCCEEDED after that', async () => {
+    const gate = join(folder, 'open for tasks');
+    const { task_id: id } = await tasks.call('SubmitTask', {
+      name: 'long',
+      command: `until [ -e '${gate}' ]; do sleep 0.05; done; echo done`,
+    });
+    expect(await inStatus(id, 'RUNNING')).toMatchObject({ id });
+    await writeFile(gate, '');
+    expect(await ending(id)).toMatchObject({ id, result: 'done\n' });
+  });
+
+  test('retries three times, and then the task is FAILED and in the dead-letter queue', async () => {
+    const { task_id: id } = await tasks.call('SubmitTask', {
+      name: 'hopeless',
+      command: 'echo "try $JOB_ATTEMPT"; exit 3',
+    });
+    expect(await inStatus(id, 'FAILED')).toMatchObject({ id, result: 'try 4\n' });
+    const { body } = await api.request<{ jobs: { id: string }[] }>('GET', '/api/v1/dead-letters');
+    expect(body.jobs.map((job) => job.id)).toContain(id);
+  });
+
+  test('makes no second task of the id that its client has chosen, and no other one', async () => {
+    const own = { id: 'my task', name: 'own', command: 'echo mine' };
+    const answer = await tasks.call('SubmitTask', own);
+    expect(answer).toMatchObject({ task_id: own.id, success: true });
+    expect(await ending(own.id)).toMatchObject({ id: own.id, result: 'mine\n' });
+    expect(await tasks.call('SubmitTask', own)).toEqual(answer);
+    expect(await codeOf(tasks.call('SubmitTask', { ...own, command: 'other' }))).toBe(status.ALREADY_EXISTS);
   });
 
   test('has ids of its own, apart from those of jobs', async () => {

@@ -322,6 +322,7 @@ describe('health and reflection', () => {
       'triumvir.v1.JobService',
       'triumvir.v1.WorkerService',
       'scheduler.JobService',
+      'scheduler.TaskScheduler',
       'grpcapi.CoordinatorService',
     ])
       expect(await health.call('Check', { service })).toMatchObject({ status: 'SERVING' });

@@ -1,7 +1,9 @@
 /** TaskMaster's HTTP interface, used as its document says: `curl -d` on /schedule, and /status. */
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ApiClient, type Answer, type ProblemAnswer } from '../support/api-client.js';
 import { startCluster, type Cluster } from '../support/cluster.js';
@@ -78,6 +80,34 @@ test('a command of a past time runs at once, and its status tells when what happ
   expect(times).toEqual(times.toSorted((a, b) => a - b));
   const { body } = await api.request<{ stdout: string }>('GET', `/api/v1/jobs/${scheduled.task_id}/output`);
   expect(body.stdout).toBe(`due ${PAST_IN_UTC}\n`);
+});
+
+/** What a line of the document prints, typed into a shell with the port of here. */
+async function typed(line: string): Promise<unknown> {
+  const here = line.replace('localhost:8081', `localhost:${new URL(cluster.url).port}`);
+  return JSON.parse((await promisify(execFile)('sh', ['-c', here])).stdout) as unknown;
+}
+
+test('the lines of the document for curl work as they stand there', async ({ skip }) => {
+  if (spawnSync('curl', ['--version']).error !== undefined) skip('there is no curl on this machine');
+  const command = 'echo hello';
+  const scheduled = await typed(
+    `curl -X POST localhost:8081/schedule -d '{"command":"${command}","scheduled_at":"2023-12-25T22:34:00+05:30"}'`,
+  );
+  expect(scheduled).toEqual({
+    command,
+    scheduled_at: Date.parse(PAST) / 1000,
+    task_id: expect.any(String),
+  });
+  const { task_id: id } = scheduled as Scheduled;
+  await eventually(async () =>
+    expect(await typed(`curl localhost:8081/status?task_id=${id}`)).toMatchObject({
+      task_id: id,
+      command,
+      scheduled_at: PAST_IN_UTC,
+      completed_at: expect.any(String),
+    }),
+  );
 });
 
 test('a command that is due later has only its time', async () => {

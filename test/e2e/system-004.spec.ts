@@ -2,6 +2,9 @@
  * The store, scheduler and executor services, used as their document says: its settings, creating jobs, updating their status
  * from outside, monitoring scheduled and executed ones, and what ZooKeeper and Redis show of it all.
  */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ZookeeperSession } from '#common/coordination/zookeeper-session.js';
@@ -24,16 +27,33 @@ interface Illegal extends ProblemAnswer {
   }[];
 }
 
+/** Of each of the two executors. */
+const SLOTS = 2;
+/** Jobs that fill the slots until a file is there. Nothing is known of their type, so each travels alone. */
+const PATIENT = `import { existsSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+export default {
+  type: 'patient',
+  payload: { type: 'object', properties: { file: { type: 'string' } }, required: ['file'] },
+  run: async ({ file }) => {
+    while (!existsSync(file)) await setTimeout(50);
+  },
+};`;
+
 let cluster: Cluster;
 let api: ApiClient;
+let folder: string;
 
 beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'triumvir-trio-'));
+  await writeFile(join(folder, 'patient.handler.mjs'), PATIENT);
   const { hostname, port, password } = new URL(testServers().redisUrl);
   cluster = await startCluster({
     stores: 2,
     schedulers: 2,
     executors: 2,
-    // The settings of the document, by their names there.
+    // The settings of the document, by their names there and in their form.
+    rewriteUrl: (url) => url.searchParams.set('schema', 'public'),
     env: {
       REDIS_HOST: hostname,
       REDIS_PORT: port,
@@ -41,12 +61,17 @@ beforeAll(async () => {
       NODE_ENV: 'development',
       LOG_LEVEL: 'info',
       STORE_SERVICE_URL: 'http://localhost:3000',
+      EXECUTOR_SLOTS: String(SLOTS),
+      EXECUTOR_HANDLERS: folder,
     },
     without: ['REDIS_URL'],
   });
   api = new ApiClient(cluster.of('store').map(({ url }) => url));
 });
-afterAll(() => cluster?.stop());
+afterAll(async () => {
+  await cluster?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
 
 const list = async (query: string) =>
   (await api.request<{ jobs: JobAnswer[] }>('GET', `/api/v1/jobs?${query}`)).body.jobs.map(({ id }) => id);
@@ -190,19 +215,27 @@ test('ZooKeeper shows the candidates as ephemeral sequential nodes, and the firs
   await session.close();
 });
 
-test('Redis shows the queues, and what it forgets of them is not needed', async () => {
+test('Redis shows what is handed over, in the keys of BullMQ, and what it forgets of that is not needed', async () => {
   const redis = new Redis(testServers().redisUrl);
-  await api.submit({ type: 'print', payload: { text: 'x' }, queue: 'shown' });
-  const prefix = cluster.env['REDIS_PREFIX'] ?? '';
-  const keys = await eventually(async () => {
-    const found = await redis.keys(`${prefix}*shown*`);
-    expect(found.length).toBeGreaterThan(0);
-    return found;
+  const queue = uniqueName('queue');
+  const prefix = cluster.env['REDIS_PREFIX'];
+  const file = join(folder, queue);
+  const jobs = Array.from({ length: 6 * SLOTS }, () => ({ type: 'patient', payload: { file }, queue }));
+  const { body } = await api.request<{ results: { id: string }[] }>('POST', '/api/v1/jobs/batch', { jobs });
+  await eventually(async () => {
+    const [active = 0, waiting = 0] = await Promise.all(
+      ['active', 'wait'].map((part) => redis.llen(`${prefix}:${queue}:${part}`)),
+    );
+    expect(active).toBe(2 * SLOTS);
+    expect(waiting).toBeGreaterThan(0);
+    expect(await list(`queue=${queue}&state=running`)).toHaveLength(active);
+    expect(await list(`queue=${queue}&state=queued`)).toHaveLength(waiting);
   });
-  await redis.del(...keys);
-  const { id } = await api.submit({ type: 'print', payload: { text: 'y' }, queue: 'shown' });
-  expect(await api.waitFor(id)).toMatchObject({ state: 'succeeded' });
+  await redis.del(await redis.keys(`${prefix}:*`));
   redis.disconnect();
+  await writeFile(file, '');
+  for (const { id } of body.results)
+    expect(await api.waitFor(id)).toMatchObject({ state: 'succeeded', attempt: 1 });
 });
 
 test('each service scales out: all instances are members, and either executor runs jobs', async () => {

@@ -5,6 +5,7 @@ import { DCLinter } from 'dclint';
 import { parse as parseEnvFile } from 'dotenv';
 import { describe, expect, it } from 'vitest';
 import { parseEnvironment } from '#common/config/environment.js';
+import { NO_CREDENTIALS } from '#tools/provision/docker.js';
 import { ROOT } from '#tools/root.js';
 import { fieldsOf, SERVICE_ENVIRONMENTS } from '#tools/setting-catalogue.js';
 import { readComposeFile, renderComposeFile, variablesOf, type ComposeService } from '../support/compose.js';
@@ -65,7 +66,15 @@ describe('docker-compose.yaml', () => {
       'store-service',
       'scheduler-service',
       'executor-service',
+      'worker',
     ]);
+  });
+
+  it('has workers only when they are asked for by --scale, and then they are executors', () => {
+    const { deploy, ...worker } = service('worker');
+    expect(deploy).toEqual({ replicas: 0 });
+    expect(worker).toEqual(service('executor-service'));
+    expect(services.filter(([name, one]) => name !== 'worker' && 'deploy' in one)).toEqual([]);
   });
 
   it('knows every environment name of the older system', () => {
@@ -94,6 +103,10 @@ describe('docker-compose.yaml', () => {
     );
     expect(secrets.length).toBeGreaterThan(0);
     expect(secrets.filter(([, value]) => !/^\$\{\w+:\?[^}]+\}$/.test(String(value)))).toEqual([]);
+  });
+
+  it('demands nothing that `make start` does not give it, which uses its servers alone', () => {
+    expect(renderComposeFile(FILE, NO_CREDENTIALS).services).toHaveProperty('postgres');
   });
 
   it('lets every service be scaled: no fixed names, no network of the host, a published port on the store alone', () => {

@@ -31,6 +31,22 @@ describe('the migration before the services', () => {
     expect(runMigrate(url)).toMatchObject({ status: 0, stdout: expect.stringContaining('up to date') });
   });
 
+  it.each([
+    ['postgresql:', 'schema', 'public'],
+    ['postgres:', 'sslmode', 'disable'],
+  ])('takes the URL of an older system: %s and %s=%s', async (protocol, parameter, value) => {
+    const other = uniqueName('empty');
+    const written = new URL(withDatabase(databaseUrl, other));
+    written.protocol = protocol;
+    written.searchParams.set(parameter, value);
+    await withPostgres(databaseUrl, (admin) => admin.query(`CREATE DATABASE ${other}`));
+    expect(runMigrate(written.href)).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/applied \d+_init/),
+    });
+    await withPostgres(databaseUrl, (admin) => admin.query(`DROP DATABASE ${other} WITH (FORCE)`));
+  });
+
   it('fails at once, in one line without the password, where waiting is of no use', () => {
     const wrongLogin = new URL(url);
     wrongLogin.password = 'not-the-password';

@@ -20,6 +20,8 @@ export interface ClusterOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Of the settings that the cluster makes up, those that others stand for. */
   readonly without?: readonly string[];
+  /** Changes how the URL of its database is written. */
+  readonly rewriteUrl?: (databaseUrl: URL) => void;
 }
 
 /** One process of the cluster. */
@@ -156,12 +158,14 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const { stores = 1, schedulers = 1, executors = 1, env = {}, without = [] } = options;
   const { redisUrl, zookeeperHost } = testServers();
   const database = await createTestDatabase();
+  const databaseUrl = new URL(database.url);
+  options.rewriteUrl?.(databaseUrl);
   const settings = {
     PATH: process.env['PATH'] ?? '',
     HOME: process.env['HOME'] ?? '/',
     NODE_ENV: 'test',
     LOG_FORMAT: 'json',
-    DATABASE_URL: database.url,
+    DATABASE_URL: databaseUrl.href,
     REDIS_URL: redisUrl,
     REDIS_PREFIX: uniqueName('test'),
     ZOOKEEPER_HOST: zookeeperHost,

@@ -19,7 +19,11 @@ export function dockerUsable(): boolean {
 }
 
 /** The compose file demands these even of commands that do not use them. */
-const NO_CREDENTIALS: Settings = { POSTGRES_PASSWORD: 'unused', REDIS_PASSWORD: 'unused' };
+export const NO_CREDENTIALS = {
+  POSTGRES_PASSWORD: 'unused',
+  REDIS_PASSWORD: 'unused',
+  STORE_BOOTSTRAP_KEY: 'unused',
+};
 
 /** Containers, network and volumes of one profile. */
 export class ComposeProject {
@@ -31,7 +35,7 @@ export class ComposeProject {
   /** Starts the servers and waits until they are healthy; resolves with why it failed, or undefined when it did not. */
   async up(ports: ReadonlyMap<ServerName, number>, credentials: Credentials): Promise<string | undefined> {
     const published = [...ports].map(([server, port]) => [PORT_SETTINGS[server], String(port)]);
-    const settings: Settings = { ...credentials, ...Object.fromEntries(published) };
+    const settings: Settings = { ...NO_CREDENTIALS, ...credentials, ...Object.fromEntries(published) };
     const exitCode = await this.compose(['up', '-d', '--wait', ...ports.keys()], settings);
     return exitCode === 0 ? undefined : `docker compose failed:\n${tail(this.logFile, 5)}`;
   }

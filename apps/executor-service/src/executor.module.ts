@@ -15,7 +15,7 @@ import { LOOKUPS_ONLY, PrismaService } from '#common/database/prisma.service.js'
 import { ProgressRepository } from '#common/database/progress.repository.js';
 import { QueueRepository } from '#common/database/queue.repository.js';
 import { RunRepository } from '#common/database/run.repository.js';
-import { HealthController, readinessChecks } from '#common/health/health.controller.js';
+import { HealthController, readinessChecks, runChecks } from '#common/health/health.controller.js';
 import { LoggingModule } from '#common/logging/logging.module.js';
 import { DeliveryConsumer } from '#common/queue/delivery-consumer.js';
 import { LeaseClock } from '#common/runtime/lease-clock.js';
@@ -32,7 +32,10 @@ import { Reclaimer } from './reclaimer.js';
 
 @Module({})
 export class ExecutorModule implements OnApplicationBootstrap {
-  constructor(private readonly membership: Membership) {}
+  constructor(
+    private readonly membership: Membership,
+    private readonly redis: DeliveryConsumer,
+  ) {}
 
   static register(context: ServiceContext<ExecutorEnvironment>, handlers: HandlerRegistry): DynamicModule {
     const { environment, identity, log } = context;
@@ -146,7 +149,7 @@ export class ExecutorModule implements OnApplicationBootstrap {
           ) => [
             { name: 'postgres', check: () => prisma.check() },
             { name: 'zookeeper', check: () => (zookeeper.connected ? undefined : 'not connected') },
-            { name: 'redis', check: () => (redis.connected ? undefined : 'not connected') },
+            { name: 'redis', check: () => redis.check() },
             {
               name: 'lease',
               check: () => (heartbeat.alive ? undefined : 'not registered, or not renewed in time'),
@@ -159,6 +162,7 @@ export class ExecutorModule implements OnApplicationBootstrap {
   }
 
   onApplicationBootstrap(): void {
-    this.membership.join('executor');
+    // For the store, which does not ask Redis itself.
+    this.membership.join('executor', () => runChecks([{ name: 'redis', check: () => this.redis.check() }]));
   }
 }

@@ -9,7 +9,7 @@ import { HintListener } from '#common/database/notifications.js';
 import { LOOKUPS_ONLY, PrismaService } from '#common/database/prisma.service.js';
 import { PruneRepository } from '#common/database/prune.repository.js';
 import { QueueRepository } from '#common/database/queue.repository.js';
-import { HealthController, readinessChecks } from '#common/health/health.controller.js';
+import { HealthController, readinessChecks, runChecks } from '#common/health/health.controller.js';
 import { LoggingModule } from '#common/logging/logging.module.js';
 import { DeliveryPublisher } from '#common/queue/delivery-publisher.js';
 import type { ServiceContext } from '#common/runtime/service.js';
@@ -31,7 +31,10 @@ import { WorkflowKeeper } from './workflow-keeper.js';
 
 @Module({})
 export class SchedulerModule implements OnApplicationBootstrap {
-  constructor(private readonly membership: Membership) {}
+  constructor(
+    private readonly membership: Membership,
+    private readonly redis: DeliveryPublisher,
+  ) {}
 
   static register({ environment, identity, log }: ServiceContext<SchedulerEnvironment>): DynamicModule {
     return {
@@ -47,7 +50,7 @@ export class SchedulerModule implements OnApplicationBootstrap {
           (prisma: PrismaService, zookeeper: ZookeeperSession, redis: DeliveryPublisher) => [
             { name: 'postgres', check: () => prisma.check() },
             { name: 'zookeeper', check: () => (zookeeper.connected ? undefined : 'not connected') },
-            { name: 'redis', check: () => (redis.connected ? undefined : 'not connected') },
+            { name: 'redis', check: () => redis.check() },
           ],
           [PrismaService, ZookeeperSession, DeliveryPublisher],
         ),
@@ -131,6 +134,7 @@ export class SchedulerModule implements OnApplicationBootstrap {
   }
 
   onApplicationBootstrap(): void {
-    this.membership.join('scheduler');
+    // For the store, which does not ask Redis itself.
+    this.membership.join('scheduler', () => runChecks([{ name: 'redis', check: () => this.redis.check() }]));
   }
 }

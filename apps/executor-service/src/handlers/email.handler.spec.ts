@@ -97,6 +97,12 @@ test('a message reaches everybody it names, and those in bcc unseen', async () =
   expect(only?.message).toContain('<p>All is well.</p>');
 });
 
+test('a message need not have a subject', async () => {
+  const { url, received } = await serve();
+  expect(await send(url, { to: mail.to, text: mail.text })).toMatchObject({ accepted: [mail.to] });
+  expect(headersOf(received[0]?.message)).not.toMatch(/^Subject:/m);
+});
+
 test('every attempt of a job has the same Message-ID, so that a repetition is recognised', async () => {
   const { url, received } = await serve();
   const first = await send(url, mail, 1);

@@ -33,7 +33,7 @@ const payload = z
     bcc: mailboxes.optional().describe('Recipients that the others do not see.'),
     from: mailbox.optional().describe('The sender; EXECUTOR_SMTP_FROM unless given.'),
     replyTo: mailbox.optional(),
-    subject: oneLine(998),
+    subject: oneLine(998).optional(),
     text: z.string().max(1_000_000).optional().describe('The message as plain text.'),
     html: z.string().max(1_000_000).optional().describe('The message as HTML; with both, readers choose.'),
   })
@@ -67,7 +67,7 @@ export function emailHandler(url: string, defaultFrom: string): Handler {
           cc: list(cc),
           bcc: list(bcc),
           ...(replyTo === undefined ? {} : { replyTo: parsed(replyTo) }),
-          subject,
+          ...(subject === undefined ? {} : { subject }),
           ...(text === undefined ? {} : { text }),
           ...(html === undefined ? {} : { html }),
           // So that nobody's absence note answers a program.

@@ -112,12 +112,15 @@ export class TaskQueueController {
     };
   }
 
-  /** What is missing for a job to get through Redis, as far as a store can know that does not use it. */
+  /** What is missing for a job to get through Redis. A store does not use it, but those that do tell of it. */
   async #wayToExecutors(): Promise<string | undefined> {
     if ((await this.executors.living()).length === 0) return 'no executor is there';
     // Without ZooKeeper nobody can say, and what leads goes on leading.
     if (!this.zookeeper.connected) return undefined;
     const { members } = await this.cluster.read();
-    return members.scheduler.length === 0 ? 'no scheduler is there' : undefined;
+    const missing = (['scheduler', 'executor'] as const).find(
+      (kind) => !members[kind].some(({ info }) => info['status'] === 'ok'),
+    );
+    return missing && `no ${missing} is there that reaches it`;
   }
 }

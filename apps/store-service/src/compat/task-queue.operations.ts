@@ -69,7 +69,7 @@ export const createTask = {
       example: { task_id: TASK.id, status: 'queued', message: 'Task created successfully' },
     },
     400: refused(
-      'The body is not JSON, or has no `type`; or the `data` of an e-mail, its `recipient` or its `content` is missing.',
+      'The body is not JSON, or has no `type`; or the `data` of an e-mail, its `recipient` or its `content` is missing or empty.',
       'type: is required (string)',
     ),
     409: refused(
@@ -133,7 +133,7 @@ export const getTaskQueueHealth = {
       example: { status: 'healthy', redis: 'connected' },
     },
     503: {
-      description: 'Postgres is away, or nobody is there to run tasks.',
+      description: 'Postgres or Redis is away, or nobody is there to run tasks.',
       schema: taskQueueHealthSchema,
       example: { status: 'unhealthy', redis: 'disconnected' },
     },

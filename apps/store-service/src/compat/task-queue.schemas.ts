@@ -20,12 +20,18 @@ export const newTaskSchema = z
 
 export type NewTask = z.output<typeof newTaskSchema>;
 
+/** What that system takes for missing where something has to be there. */
+function isEmpty(value: unknown): boolean {
+  return value == null || value === '' || (typeof value === 'object' && Object.keys(value).length === 0);
+}
+
+const needed = <Schema extends z.ZodType>(schema: Schema) =>
+  z.preprocess((value) => (isEmpty(value) ? undefined : value), schema);
+
 /** What else it has is the e-mail handler's to judge. */
-export const emailDataSchema = z.looseObject({
-  recipient: z.string(),
-  content: z.string(),
-  subject: z.string().default(''),
-});
+export const emailDataSchema = needed(
+  z.looseObject({ recipient: needed(z.string()), content: needed(z.string()) }),
+);
 
 /** What is missing is answered 400, what is there and wrong 422. */
 export class NewTaskPipe implements PipeTransform {
@@ -90,7 +96,7 @@ export const taskQueueHealthSchema = z.object({
   redis: z
     .enum(['connected', 'disconnected'])
     .describe(
-      'Whether a scheduler and an executor are there, which pass jobs on through Redis. The store itself does not use it.',
+      'Whether a scheduler and an executor are there that reach Redis, which they look at each second. The store itself does not use it.',
     ),
 });
 

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '#common/logging/logger.js';
+import { repeat } from '#common/runtime/repeat.js';
 import { isFailure } from './zookeeper-error.js';
 import type { ZookeeperSession } from './zookeeper-session.js';
 import {
@@ -15,6 +16,9 @@ import {
   type MemberKind,
 } from './zookeeper-tree.js';
 
+/** How often a process looks whether what it tells about itself has changed, in milliseconds. */
+const LOOK_EVERY_MS = 1000;
+
 export interface MembershipContext {
   readonly session: ZookeeperSession;
   /** The node below which everything is kept. */
@@ -23,30 +27,42 @@ export interface MembershipContext {
   readonly log: Logger;
 }
 
+interface Joined {
+  readonly kind: MemberKind;
+  readonly path: string;
+  /** Once it is known. */
+  content?: string;
+}
+
 export class Membership {
   /** Tells our nodes from those of another process with the same id. */
   readonly #run = randomUUID();
-  #joined: { readonly kind: MemberKind; readonly path: string; readonly content: string } | undefined;
+  readonly #left = new AbortController();
+  #joined: Joined | undefined;
   #retry: NodeJS.Timeout | undefined;
 
   constructor(private readonly context: MembershipContext) {}
 
   /**
    * Shows this process among the members of `kind`, now or as soon as ZooKeeper can be reached, and again after every
-   * loss of the session, until `leave`. `info` is what people may want to know about it.
+   * loss of the session, until `leave`. `look` is asked again and again for what others may want to know about it.
    */
-  join(kind: MemberKind, info: Readonly<Record<string, unknown>> = {}): void {
+  join(kind: MemberKind, look: () => Promise<object> = () => Promise.resolve({})): void {
     if (this.#joined !== undefined) throw new Error('joined already');
-    const { root, session, identity } = this.context;
+    const { root, session, identity, log } = this.context;
     const { id, host, pid } = identity;
-    const content = { id, host, pid, since: new Date().toISOString(), run: this.#run, info: { ...info } };
-    this.#joined = {
-      kind,
-      path: memberPath(root, kind, id),
-      content: JSON.stringify(content satisfies MemberContent),
-    };
+    const about = { id, host, pid, since: new Date().toISOString(), run: this.#run };
+    const joined: Joined = { kind, path: memberPath(root, kind, id) };
+    this.#joined = joined;
     session.on('connected', this.#show);
-    this.#show();
+    void repeat({ duty: 'tell about itself', signal: this.#left.signal, log }, async () => {
+      const content = JSON.stringify({ ...about, info: { ...(await look()) } } satisfies MemberContent);
+      if (content !== joined.content) {
+        joined.content = content;
+        this.#show();
+      }
+      return LOOK_EVERY_MS;
+    });
   }
 
   /** Takes the node away; when ZooKeeper cannot be reached it goes with the session. Never rejects. */
@@ -55,6 +71,7 @@ export class Membership {
     if (joined === undefined) return;
     const { session, log } = this.context;
     this.#joined = undefined;
+    this.#left.abort();
     clearTimeout(this.#retry);
     session.off('connected', this.#show);
     try {
@@ -86,7 +103,7 @@ export class Membership {
     const { session, root, log } = this.context;
     for (;;) {
       const joined = this.#joined;
-      if (joined === undefined) return true;
+      if (joined?.content === undefined) return true;
       try {
         await session.create(joined.path, joined.content, 'ephemeral');
         // Watched, so that it comes back when somebody deletes it.
@@ -98,7 +115,10 @@ export class Membership {
       }
       try {
         const { content, stat } = await session.get(joined.path, this.#show);
-        if (stat.ephemeralOwner === session.id) return true;
+        if (stat.ephemeralOwner === session.id) {
+          if (content.toString() !== joined.content) await session.set(joined.path, joined.content);
+          return true;
+        }
         if (parseMember(content)?.run !== this.#run) {
           // Of a process that died a moment ago, which takes a session timeout to be noticed; or of one that lives.
           log.warn('member name is taken, waiting for it', { path: joined.path });

@@ -25,6 +25,7 @@ const memberContent = z.object({
   ...identity,
   /** Differs between two runs of an instance with the same id. */
   run: z.string(),
+  /** What it says about itself: of schedulers and executors, whether they reach Redis. */
   info: z.record(z.string(), z.unknown()),
 });
 

@@ -6,7 +6,7 @@ import type { Delivery } from '#common/domain/job.js';
 import type { Logger } from '#common/logging/logger.js';
 import { waitUntil } from '#common/runtime/wait-until.js';
 import { decodeEnvelope, type EnvelopeData } from './envelope.js';
-import { connectConsumer } from './redis-connection.js';
+import { connectConsumer, faultOf } from './redis-connection.js';
 
 export interface ConsumerOptions {
   /** Envelopes of one queue that are worked on at the same time. */
@@ -27,8 +27,8 @@ export class DeliveryConsumer {
     this.#redis = connectConsumer(environment, log);
   }
 
-  get connected(): boolean {
-    return this.#redis.status === 'ready';
+  check(): Promise<string | undefined> {
+    return faultOf(this.#redis);
   }
 
   /** Starts to drain a queue; does nothing when it is drained already. */

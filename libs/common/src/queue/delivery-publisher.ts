@@ -6,7 +6,7 @@ import type { Redis } from 'ioredis';
 import type { RedisEnvironment } from '#common/config/environment.js';
 import type { Logger } from '#common/logging/logger.js';
 import { decodeEnvelope, encodeEnvelope, envelopeId, type Envelope, type EnvelopeData } from './envelope.js';
-import { connectPublisher } from './redis-connection.js';
+import { connectPublisher, faultOf } from './redis-connection.js';
 
 /** An envelope leaves no trace in Redis: what became of its jobs is in Postgres. */
 const ENVELOPE_OPTIONS: JobsOptions = { removeOnComplete: true, removeOnFail: true, attempts: 1 };
@@ -29,6 +29,10 @@ export class DeliveryPublisher extends EventEmitter<{ connected: [] }> implement
 
   get connected(): boolean {
     return this.#redis.status === 'ready';
+  }
+
+  check(): Promise<string | undefined> {
+    return faultOf(this.#redis);
   }
 
   /**

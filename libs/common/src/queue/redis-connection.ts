@@ -45,6 +45,13 @@ function connect(environment: RedisEnvironment, options: RedisOptions, log: Logg
   return redis;
 }
 
+/** Resolves with what is wrong, or undefined; not while Redis is frozen, which keeps its connections. */
+export async function faultOf(redis: Redis): Promise<string | undefined> {
+  if (redis.status !== 'ready') return 'not connected';
+  await redis.ping();
+  return undefined;
+}
+
 /** For publishing: a command fails fast while Redis is away, because its caller keeps what it wanted to say. */
 export function connectPublisher(environment: RedisEnvironment, log: Logger): Redis {
   return connect(

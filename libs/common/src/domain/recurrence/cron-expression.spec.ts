@@ -9,6 +9,15 @@ test('five fields are due at second 0, six begin with the seconds', () => {
   expect(parseCron('*/20 5 4 * * *')).toMatchObject({ seconds: [0, 20, 40], minutes: [5], hours: [4] });
 });
 
+test.each([
+  ['*/5 * * * *', 5],
+  ['*/1 * * * *', 1],
+])('%s is due every %i minutes of the hour', (text, step) => {
+  const everyHour = parseCron('0 * * * *');
+  const minutes = Array.from({ length: 60 / step }, (_, index) => index * step);
+  expect(parseCron(text)).toEqual({ ...everyHour, minutes });
+});
+
 test('lists, ranges, steps and open steps name the numbers that crontab(5) says', () => {
   expect(days('1,15')).toEqual([1, 15]);
   expect(days('10-13')).toEqual([10, 11, 12, 13]);
