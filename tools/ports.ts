@@ -6,7 +6,11 @@ const TRIES = 50;
 
 export class Ports {
   /** Given away already, though nobody may be listening there yet. */
-  private readonly given = new Set<number>();
+  private readonly given: Set<number>;
+
+  constructor(given: Iterable<number> = []) {
+    this.given = new Set(given);
+  }
 
   /** The first free port from `preferred` upwards; any free one when that is 0 or its neighbourhood is full. */
   async take(preferred: number): Promise<number> {

@@ -58,7 +58,10 @@ export async function launchServices(
   settings: Settings,
   connections: Settings,
 ): Promise<LaunchedAt[]> {
-  const ports = new Ports();
+  // A process that was started this moment, in another terminal perhaps, does not listen yet.
+  const ports = new Ports(
+    profile.registry.running().flatMap(({ port, grpcPort = port }) => [port, grpcPort]),
+  );
   const { STORE_BOOTSTRAP_KEY: bootstrapKey, ...env } = serviceEnvironment(settings, connections);
   const launched: LaunchedAt[] = [];
   for (const { kind, id, index } of services) {

@@ -21,7 +21,7 @@ export async function runWorker(): Promise<void> {
   const profile = new Profile('start');
   profile.prepare();
   const settings = readSettings();
-  const worker = await holdLock(profile, async () => {
+  const launch = async () => {
     if (!profile.registry.running().some(({ kind }) => kind === 'store'))
       throw new PlainError('No servers run: make run-servers, or make start.');
     const connections = await provideForServices(profile, settings);
@@ -30,7 +30,9 @@ export async function runWorker(): Promise<void> {
     const [launched] = await launchServices(profile, [plan], settings, connections);
     if (launched === undefined) throw new PlainError('The worker did not start.');
     return launched;
-  });
+  };
+  // Several of them, started in several terminals at once, take turns.
+  const worker = await holdLock(profile, launch, 'wait');
   try {
     await waitUntilReady([worker]);
     say('Worker', `${worker.id} runs; Ctrl-C ends it. Its log: ${worker.logFile}`);
