@@ -46,7 +46,8 @@ const PORT_SETTINGS: Readonly<Record<ServiceKind, string>> = {
 };
 
 const POLL_MS = 50;
-const READY_WITHIN_MS = 30_000;
+/** Generous: many processes start at once, perhaps on a small machine. One that ends is noticed at once. */
+const READY_WITHIN_MS = 60_000;
 const LOG_TAIL_LINES = 15;
 
 /**
