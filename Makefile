@@ -64,7 +64,7 @@ run-client: $(BUILT) ## Run a command on the first server and show what it wrote
 	@$(DEV) run-client
 
 .PHONY: run-client-servers
-run-client-servers: $(BUILT) ## Run a file of jobs, all servers in turn (FILE=examples/jobs.json)
+run-client-servers: $(BUILT) ## Run a file of jobs, all servers in turn (FILE=jobs.json)
 	@$(DEV) run-client-servers
 
 .PHONY: run-webui

@@ -7,13 +7,14 @@ import { readServersFile } from '../servers-file.js';
 import { WEB_UI } from '../web-ui.js';
 
 const CLIENT = 'apps/cli/src/compat/client-main.js';
-const EXAMPLES = join('examples', 'jobs.json');
+/** At the root, where users of the Go scheduler have theirs. */
+const JOBS = 'jobs.json';
 
 /** The first running server takes CMD, or the jobs of FILE. */
 export async function runClient(): Promise<number> {
   const { CMD: command, FILE: file } = process.env;
   if (command === undefined && file === undefined)
-    throw new PlainError("Say what to run: make run-client CMD='echo hello', or FILE=examples/jobs.json.");
+    throw new PlainError("Say what to run: make run-client CMD='echo hello', or FILE=jobs.json.");
   const [first = ''] = readServersFile().split(',');
   const work = command === undefined ? [`-file=${file}`] : [`-cmd=${command}`];
   return run(CLIENT, [...work, ...unlessSet('servers', first)]);
@@ -21,7 +22,7 @@ export async function runClient(): Promise<number> {
 
 /** All running servers take the jobs of FILE in turn. */
 export async function runClientServers(): Promise<number> {
-  const { CMD: command, FILE: file = EXAMPLES } = process.env;
+  const { CMD: command, FILE: file = JOBS } = process.env;
   const work = command === undefined ? `-file=${file}` : `-cmd=${command}`;
   return run(CLIENT, [work, ...unlessSet('servers', readServersFile())]);
 }
