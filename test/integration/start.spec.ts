@@ -69,6 +69,14 @@ test('a delivery that is in one batch twice starts once', async () => {
   expect(await store.job(delivery.jobId)).toMatchObject({ attempt: 1 });
 });
 
+test('of two deliveries of one job in a batch, the one that entitles to it is told that it started', async () => {
+  const { jobId } = await handOver();
+  await store.feed.takeBack(leader, [{ jobId, delivery: 1 }]);
+  await store.claim(leader, { [queue]: 1 });
+  const answers = await start({ jobId, delivery: 1 }, { jobId, delivery: 2 });
+  expect(answers).toMatchObject(['stale', { id: jobId, delivery: 2, attempt: 1 }]);
+});
+
 test('a delivery that arrives at several executors at once starts on one', async () => {
   const others = await Promise.all(Array.from({ length: 6 }, () => store.executor()));
   const deliveries = [await handOver(), await handOver(), await handOver()];

@@ -315,6 +315,24 @@ test('at shutdown everything is handed back, also what still waits in its envelo
   expect(ended.every(({ decision }) => !('counted' in decision))).toBe(true);
 });
 
+test('at shutdown nothing more is started, and what is just being started is handed back', async () => {
+  const { runner, run, running, ended, start } = setUp();
+  start.mockRejectedValueOnce(new Error('Postgres is away'));
+  const waiting = run('a');
+  await turns();
+  let answer: (jobs: StartedJob[]) => void = () => undefined;
+  start.mockImplementationOnce(() => new Promise((resolve) => (answer = resolve)));
+  const underWay = run('b');
+  await turns();
+  runner.stopAll('shutdown');
+  answer([started('b')]);
+  await vi.advanceTimersByTimeAsync(250);
+  await Promise.all([waiting, underWay]);
+  expect(running()).toEqual([]);
+  expect(start).toHaveBeenCalledTimes(2);
+  expect(states(ended)).toEqual([['b', 'scheduled']]);
+});
+
 test('a runner that runs nothing is idle', async () => {
   await expect(setUp().runner.whenIdle()).resolves.toBeUndefined();
 });

@@ -36,7 +36,7 @@ const SLOW_MS = 25;
 const LONGEST_TURN_MS = 10;
 /** Pause between tries to record a start or an end while Postgres is away, in milliseconds. */
 const RETRY_MS = 250;
-/** For so long a start is tried again, in milliseconds. Soon after that the sweep takes the deliveries back. */
+/** For so long a start is tried again, in milliseconds. The sweep takes deliveries back that are 3 s old. */
 const START_WITHIN_MS = 2500;
 
 @Injectable()
@@ -51,6 +51,7 @@ export class JobRunner {
   readonly #starts: Batcher<readonly Delivery[], (StartedJob | 'stale')[]>;
   readonly #finishes: Batcher<EndedAttempt, FinishResult>;
   readonly #idle: (() => void)[] = [];
+  #shuttingDown = false;
   readonly #readParents = (jobId: string) => this.parents.parentsOf(jobId);
 
   constructor(
@@ -98,7 +99,7 @@ export class JobRunner {
   /** Starts what the deliveries still entitle to. A slot that waits for Postgres takes no further deliveries meanwhile. */
   async #begin(deliveries: readonly Delivery[]): Promise<Attempt[]> {
     const giveUpAt = performance.now() + START_WITHIN_MS;
-    for (;;) {
+    while (!this.#shuttingDown) {
       const period = this.leaseClock.period();
       let error: unknown = new Error('the lease does not stand');
       try {
@@ -114,6 +115,7 @@ export class JobRunner {
       }
       await new Alarm().sleep(RETRY_MS);
     }
+    return [];
   }
 
   /**
@@ -165,8 +167,9 @@ export class JobRunner {
     this.live.follow(jobId, this.#running.get(jobId));
   }
 
-  /** Asks everything that runs to end. */
+  /** Asks everything that runs to end; at a shutdown also what is still being started. */
   stopAll(reason: StopReason): void {
+    this.#shuttingDown ||= reason === 'shutdown';
     for (const attempt of this.#running.values()) attempt.stop(reason);
   }
 
@@ -223,6 +226,7 @@ export class JobRunner {
       );
       this.#running.set(job.id, attempt);
       this.live.started(attempt);
+      if (this.#shuttingDown) attempt.stop('shutdown');
       return attempt;
     });
   }
@@ -289,11 +293,14 @@ export class JobRunner {
 
   /**
    * A START does not wait for Postgres' disk, so a crash of Postgres may forget one whose job already runs. Its delivery
-   * then still entitles to a start: that is recorded anew, and the end counts instead of the job running once more.
+   * then still entitles to a start, unless the sweep was quicker: it is recorded anew, and the end counts instead of the job
+   * running once more.
    */
   async #end(ended: EndedAttempt): Promise<FinishResult> {
     const state = await this.#finishes.add(ended);
     if (state !== 'stale') return state;
+    // Without one Postgres would call the start stale too.
+    if (this.leaseClock.period() === undefined) throw new Error('the lease does not stand');
     const [started] = await this.#start([ended]);
     return started === 'stale' ? 'stale' : this.#finishes.add(ended);
   }

@@ -24,8 +24,8 @@ import { WorkflowKeeper } from './workflow-keeper.js';
 
 /** Pause between two sweeps, in milliseconds. */
 const SWEEP_EVERY_MS = 1000;
-/** How long a doubt about what was handed over lasts, in milliseconds: the second look sees what was too young for the first. */
-const DOUBT_MS = 1.5 * SWEEP_EVERY_MS;
+/** So long after a doubt about what was handed over a look settles it, in milliseconds: all it is about is old enough then. */
+const SETTLED_MS = 500;
 /** Pause between two looks for queues that have jobs and were deleted, in milliseconds. */
 const RESTORE_EVERY_MS = 5000;
 
@@ -71,20 +71,25 @@ export class LeaderDuties implements OnApplicationBootstrap {
     // A new leader does not know what its predecessor published in its last moments. What Redis was told while it was
     // away, or Postgres committed without waiting for the disk before it went down, may be gone. And what failed may
     // have been claimed, and the answer lost.
-    let doubtedAt = performance.now();
+    let doubtedAt: number | undefined = performance.now();
     const doubt = () => {
       doubtedAt = performance.now();
       suspicion.ring();
     };
-    const feeding = (duty: string, alarm: Alarm, feed: () => Promise<number>) =>
-      repeat({ duty, signal, log, alarm }, async () => {
+    const feeding = (duty: string, alarm: Alarm, feed: () => Promise<number>) => {
+      let failed = false;
+      return repeat({ duty, signal, log, alarm }, async () => {
         try {
-          return await feed();
+          const pauseMs = await feed();
+          if (failed) doubt();
+          failed = false;
+          return pauseMs;
         } catch (error) {
-          doubt();
+          failed = true;
           throw error;
         }
       });
+    };
     const ringWork = () => {
       work.ring();
       this.limitedFeeder.wake('work');
@@ -132,8 +137,10 @@ export class LeaderDuties implements OnApplicationBootstrap {
         feeding('feed limited queues', limitedWork, () => this.limitedFeeder.feed(term, shard)),
         feeding('feed ordered queues', orderedWork, () => this.orderedFeeder.feed(term, shard)),
         repeat({ duty: 'sweep', signal, log, alarm: suspicion }, async () => {
-          const suspicious = performance.now() - doubtedAt < DOUBT_MS;
-          const swept = await this.sweeper.sweep(term, shard, suspicious);
+          const [doubted, lookedAt] = [doubtedAt, performance.now()];
+          const swept = await this.sweeper.sweep(term, shard, doubted !== undefined);
+          if (doubted === doubtedAt && doubted !== undefined && lookedAt - doubted >= SETTLED_MS)
+            doubtedAt = undefined;
           if (swept > 0) lookBack();
           return SWEEP_EVERY_MS;
         }),

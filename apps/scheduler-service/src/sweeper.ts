@@ -26,7 +26,7 @@ export class Sweeper {
 
   /**
    * One round over the queues of a shard.
-   * @param suspicious true when Redis was away or has just been found: then young deliveries are checked too
+   * @param suspicious true when a server was away, feeding failed or the leader is new: then young deliveries are checked too
    * @returns how many jobs were made claimable again
    */
   async sweep(term: Term, shard: Shard, suspicious: boolean): Promise<number> {

@@ -78,11 +78,12 @@ export class RunRepository {
       graceMs,
     );
     const started = new Map(rows.map((row) => [row.id, row]));
-    return deliveries.map(({ jobId }) => {
+    return deliveries.map(({ jobId, delivery }) => {
       const job = started.get(jobId);
+      if (job?.delivery !== delivery) return 'stale';
       // A delivery that is in the batch twice starts once.
       started.delete(jobId);
-      return job ?? 'stale';
+      return job;
     });
   }
 
