@@ -292,8 +292,8 @@ export class StoreApi {
   }
 
   /** However often it must be sent, it makes one workflow: the store knows a repetition by the key. */
-  submitWorkflow(workflow: unknown): Promise<answers.Workflow> {
-    const params = { header: { 'Idempotency-Key': randomUUID() } };
+  submitWorkflow(workflow: unknown, idempotencyKey: string = randomUUID()): Promise<answers.Workflow> {
+    const params = { header: { 'Idempotency-Key': idempotencyKey } };
     const body = workflow as Schemas['NewWorkflow'];
     return this.parsed(answers.workflow, this.client.post('/api/v1/workflows', { params, body }));
   }

@@ -21,6 +21,12 @@ interface WaitFlags extends OutputFlag {
   readonly timeout?: number;
 }
 
+interface SubmitFlags extends WaitFlags {
+  readonly file: string;
+  readonly idempotencyKey?: string;
+  readonly wait?: true;
+}
+
 const limit = wholeNumber.pipe(
   z
     .int()
@@ -45,12 +51,13 @@ export function addWorkflowCommand(program: Command, context: CommandContext): v
     .summary('submit the workflow of a file, and print its id')
     .description('Submits a workflow: all of its jobs, or none when something is wrong with one of them.')
     .requiredOption('-f, --file <path>', 'YAML or JSON: {name, jobs: [{name, command, dependsOn, …}, …]}')
+    .option('--idempotency-key <text>', 'submit it once, however often this command is repeated within a day')
     .option('--wait', 'wait for its end')
     .addOption(timeoutOption())
     .addOption(outputOption())
-    .action(async ({ file, wait, timeout, output }: WaitFlags & { file: string; wait?: true }) => {
+    .action(async ({ file, idempotencyKey, wait, timeout, output }: SubmitFlags) => {
       const request = parseWorkflowFile(await readText(file), file);
-      const submitted = await context.api().submitWorkflow(request);
+      const submitted = await context.api().submitWorkflow(request, idempotencyKey);
       if (wait !== true) {
         printRecord(context.terminal, output, submitted, () => `${submitted.id}\n`);
         return;
