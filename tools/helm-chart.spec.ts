@@ -44,7 +44,11 @@ jobA:
     tag: v1.0.0
 `;
 
-const SERVICES = { store: 'store-service', scheduler: 'scheduler-service', 'task-executor': 'executor-service' } as const;
+const SERVICES = {
+  store: 'store-service',
+  scheduler: 'scheduler-service',
+  'task-executor': 'executor-service',
+} as const;
 
 const secretOf = (manifests: readonly Manifest[], name: string, key: string, namespace = MASTER) =>
   Buffer.from(the(manifests, 'Secret', name, namespace).data?.[key] ?? '', 'base64').toString();
@@ -80,7 +84,11 @@ describe.skipIf(!HELM_RUNS_HERE)('the chart', () => {
     [
       'everything that can be turned on',
       {
-        taskExecutor: { autoscaling: { enabled: true }, env: { EXECUTOR_SLOTS: '5' }, envFrom: [{ secretRef: { name: 'mail' } }] },
+        taskExecutor: {
+          autoscaling: { enabled: true },
+          env: { EXECUTOR_SLOTS: '5' },
+          envFrom: [{ secretRef: { name: 'mail' } }],
+        },
         zookeeper: { replicas: 3, persistence: { storageClass: 'fast' } },
         store: { service: { type: 'LoadBalancer' } },
         image: { pullSecrets: ['registry'] },
@@ -100,7 +108,9 @@ describe.skipIf(!HELM_RUNS_HERE)('the chart', () => {
     Object.assign(podOf(job), { containers: undefined });
     Object.assign(budget.spec ?? {}, { maxUnavailible: 1 });
     const faults = await faultsOf([service, job, budget]);
-    expect(faults.join('\n')).toMatch(/Service redis: .*port[^]*Job job-a: .*containers[^]*PodDisruptionBudget store: .*maxUnavailible/);
+    expect(faults.join('\n')).toMatch(
+      /Service redis: .*port[^]*Job job-a: .*containers[^]*PodDisruptionBudget store: .*maxUnavailible/,
+    );
   });
 
   test('makes two namespaces, with the same in each, that name nothing of each other', () => {
@@ -112,7 +122,9 @@ describe.skipIf(!HELM_RUNS_HERE)('the chart', () => {
         .map(({ kind, metadata }) => `${kind} ${metadata?.name}`)
         .sort();
     expect(titles(SLAVE)).toEqual(titles(MASTER));
-    expect(titles(MASTER)).toEqual(expect.arrayContaining(['StatefulSet postgres', 'StatefulSet redis', 'StatefulSet zookeeper']));
+    expect(titles(MASTER)).toEqual(
+      expect.arrayContaining(['StatefulSet postgres', 'StatefulSet redis', 'StatefulSet zookeeper']),
+    );
     expect(within(MASTER).length + within(SLAVE).length + 2).toBe(defaults.length);
     expect(JSON.stringify(within(MASTER))).not.toContain(SLAVE);
     expect(JSON.stringify(within(SLAVE))).not.toContain(MASTER);
@@ -137,15 +149,20 @@ describe.skipIf(!HELM_RUNS_HERE)('the chart', () => {
 
   test('takes every value of the document by itself', () => {
     const size = (set: string) =>
-      the(render({}, '--set', set), 'StatefulSet', 'postgres').spec?.volumeClaimTemplates?.[0]?.spec?.resources;
+      the(render({}, '--set', set), 'StatefulSet', 'postgres').spec?.volumeClaimTemplates?.[0]?.spec
+        ?.resources;
     expect(size('postgresql.persistence.size=3Gi')).toEqual({ requests: { storage: '3Gi' } });
     const withSet = (set: string) => render({}, '--set', set);
     expect(the(withSet('postgresql.replicas=3'), 'StatefulSet', 'postgres').spec?.replicas).toBe(3);
     const url = (set: string) => secretOf(withSet(set), 'postgres', 'url');
     expect(url('postgresql.auth.database=other')).toMatch(/@postgres-service:5432\/other$/);
     expect(url('postgresql.auth.username=somebody')).toMatch(/^postgresql:\/\/somebody:\w{40}@/);
-    expect(url('postgresql.auth.password=a/b c@d')).toBe('postgresql://postgres:a%2Fb%20c%40d@postgres-service:5432/taskdb');
-    expect(ofKind(withSet('taskExecutor.enabled=false'), 'Deployment').map(({ metadata }) => metadata?.name)).not.toContain('task-executor');
+    expect(url('postgresql.auth.password=a/b c@d')).toBe(
+      'postgresql://postgres:a%2Fb%20c%40d@postgres-service:5432/taskdb',
+    );
+    expect(
+      ofKind(withSet('taskExecutor.enabled=false'), 'Deployment').map(({ metadata }) => metadata?.name),
+    ).not.toContain('task-executor');
     expect(the(withSet('taskExecutor.replicas=5'), 'Deployment', 'task-executor').spec?.replicas).toBe(5);
     const image = 'image.repository=registry.example:5000/ours,IMAGE.image.tag=v2';
     for (const [value, kind, name] of [
@@ -176,7 +193,10 @@ describe.skipIf(!HELM_RUNS_HERE)('the chart', () => {
     ['postgresql.persistence.size=big', /postgresql\.persistence\.size: Does not match pattern/],
     ['postgresql.auth.username=a b', /postgresql\.auth\.username: Does not match pattern/],
     ['postgresql.pasword=x', /postgresql: Additional property pasword is not allowed/],
-    ['postgresql.enabled=false', /postgresql\.external\.master: must be a postgresql:\/\/ URL when postgresql\.enabled is false/],
+    [
+      'postgresql.enabled=false',
+      /postgresql\.external\.master: must be a postgresql:\/\/ URL when postgresql\.enabled is false/,
+    ],
     ['replication.enabled=perhaps', /replication\.enabled: Invalid type\. Expected: boolean, given: string/],
     ['replication.namespaces.master=Big_Name', /replication\.namespaces\.master: Does not match pattern/],
     ['replication.namespaces.slave=task-system-master', /replication\.namespaces\.slave: must differ from/],
@@ -184,8 +204,14 @@ describe.skipIf(!HELM_RUNS_HERE)('the chart', () => {
     ['zookeeper.replicas=2', /zookeeper\.replicas: .*must be one of the following: 1, 3, 5/],
     ['store.apiKey=short', /store\.apiKey: Does not match pattern/],
     ['image.pullPolicy=Sometimes', /image\.pullPolicy: .*must be one of the following/],
-    ['taskExecutor.autoscaling.enabled=true,taskExecutor.autoscaling.maxReplicas=1', /taskExecutor\.autoscaling\.maxReplicas: must not be less/],
-    ['taskExecutor.env.EXECUTOR_SLOTS=5', /taskExecutor\.env\.EXECUTOR_SLOTS: Invalid type\. Expected: string/],
+    [
+      'taskExecutor.autoscaling.enabled=true,taskExecutor.autoscaling.maxReplicas=1',
+      /taskExecutor\.autoscaling\.maxReplicas: must not be less/,
+    ],
+    [
+      'taskExecutor.env.EXECUTOR_SLOTS=5',
+      /taskExecutor\.env\.EXECUTOR_SLOTS: Invalid type\. Expected: string/,
+    ],
   ])('refuses %s, and names the field', (set, message) => {
     const { code, stderr } = template({}, '--set', set);
     expect(code).not.toBe(0);
@@ -200,7 +226,9 @@ describe.skipIf(!HELM_RUNS_HERE)('the chart', () => {
     for (const secret of ofKind(defaults, 'Secret')) {
       expect(secret.metadata?.annotations).toMatchObject({ 'helm.sh/resource-policy': 'keep' });
     }
-    const written = all.flatMap(containersOf).flatMap(({ env = [] }) => env.filter(({ value }) => value !== undefined));
+    const written = all
+      .flatMap(containersOf)
+      .flatMap(({ env = [] }) => env.filter(({ value }) => value !== undefined));
     expect(written.filter(({ name }) => /PASSWORD|_KEY$|AUTH|DATABASE_URL/.test(name))).toEqual([]);
   });
 
@@ -209,13 +237,18 @@ describe.skipIf(!HELM_RUNS_HERE)('the chart', () => {
       the(manifests, 'Deployment', 'store').spec?.template.metadata?.annotations;
     const fixed = { postgresql: { auth: { password: 'a' } }, store: { apiKey: 'k'.repeat(32) } };
     expect(annotation(render(fixed))).toEqual(annotation(render(fixed)));
-    expect(annotation(render(fixed))).not.toEqual(annotation(render(fixed, '--set', 'postgresql.auth.password=b')));
+    expect(annotation(render(fixed))).not.toEqual(
+      annotation(render(fixed, '--set', 'postgresql.auth.password=b')),
+    );
   });
 
   test('gives no container more rights than it needs, and no pod a token of the cluster by itself', () => {
     for (const workload of all) {
       const pod = podOf(workload);
-      expect(pod.securityContext, named(workload)).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
+      expect(pod.securityContext, named(workload)).toMatchObject({
+        runAsNonRoot: true,
+        seccompProfile: { type: 'RuntimeDefault' },
+      });
       expect(pod.securityContext?.runAsUser, named(workload)).toBeGreaterThan(0);
       expect(pod.automountServiceAccountToken, named(workload)).toBe(false);
       for (const { name, securityContext } of containersOf(workload)) {
@@ -243,8 +276,14 @@ describe.skipIf(!HELM_RUNS_HERE)('the chart', () => {
   test('asks every service whether it lives, and whether it can do its work', () => {
     for (const workload of ofKind(defaults, 'Deployment')) {
       const [container] = podOf(workload).containers;
-      expect(container?.livenessProbe?.httpGet, named(workload)).toEqual({ path: '/health/live', port: 'http' });
-      expect(container?.readinessProbe?.httpGet, named(workload)).toEqual({ path: '/health/ready', port: 'http' });
+      expect(container?.livenessProbe?.httpGet, named(workload)).toEqual({
+        path: '/health/live',
+        port: 'http',
+      });
+      expect(container?.readinessProbe?.httpGet, named(workload)).toEqual({
+        path: '/health/ready',
+        port: 'http',
+      });
     }
     for (const workload of ofKind(defaults, 'StatefulSet')) {
       const [container] = podOf(workload).containers;
@@ -271,19 +310,26 @@ describe.skipIf(!HELM_RUNS_HERE)('the chart', () => {
   });
 
   test('finds every pod by the selector of its workload, Service and budget', () => {
-    const labels = all.map((workload) => ({ of: workload, labels: workload.spec?.template.metadata?.labels ?? {} }));
+    const labels = all.map((workload) => ({
+      of: workload,
+      labels: workload.spec?.template.metadata?.labels ?? {},
+    }));
     const fits = (namespace: string | undefined, selector: Readonly<Record<string, string>> = {}) =>
       labels.filter(
         ({ of, labels }) =>
           of.metadata?.namespace === namespace &&
           // The StatefulSet's controller adds this one.
-          Object.entries(selector).every(([key, value]) => key.startsWith('statefulset.') || labels[key] === value),
+          Object.entries(selector).every(
+            ([key, value]) => key.startsWith('statefulset.') || labels[key] === value,
+          ),
       );
     for (const { metadata, spec } of ofKind(defaults, 'Service')) {
       const [pods, ...more] = fits(metadata?.namespace, spec?.selector);
       expect(more, metadata?.name).toEqual([]);
       const ports = pods && podOf(pods.of).containers[0]?.ports?.map(({ name }) => name);
-      expect(ports, metadata?.name).toEqual(expect.arrayContaining(spec?.ports?.map(({ targetPort }) => targetPort) ?? []));
+      expect(ports, metadata?.name).toEqual(
+        expect.arrayContaining(spec?.ports?.map(({ targetPort }) => targetPort) ?? []),
+      );
     }
     for (const workload of [...ofKind(defaults, 'Deployment'), ...ofKind(defaults, 'StatefulSet')]) {
       const { name, namespace } = workload.metadata ?? {};
@@ -293,29 +339,40 @@ describe.skipIf(!HELM_RUNS_HERE)('the chart', () => {
   });
 
   describe('of the services', () => {
-    test.each(Object.entries(SERVICES))('%s gets settings that it knows, and starts with them', (name, service) => {
-      const workload = the(defaults, 'Deployment', name);
-      const environment = environmentOf(defaults, containerOf(workload, name));
-      const forPeople = SETTING_GROUPS.find(({ heading }) => heading === 'Command line')?.settings ?? [];
-      const known = [...Object.keys(fieldsOf(SERVICE_ENVIRONMENTS[service])), ...forPeople.map(({ name }) => name), 'NODE_OPTIONS'];
-      expect(Object.keys(environment).filter((setting) => !known.includes(setting))).toEqual([]);
-      const settings = parseEnvironment(SERVICE_ENVIRONMENTS[service], environment);
-      expect(settings.DATABASE_URL).toMatch(/^postgresql:\/\/postgres:\w+@postgres-service:5432\/taskdb$/);
-      expect(settings.ZOOKEEPER_HOST).toBe('zookeeper-0.zookeeper:2181');
-      if ('REDIS_HOST' in settings) {
-        expect(`${settings.REDIS_HOST}:${settings.REDIS_PORT}`).toBe('redis:6379');
-        expect(settings.REDIS_PASSWORD).toBe(secretOf(defaults, 'redis', 'password'));
-      }
-      const port = containerOf(workload, name).ports?.find((one) => one.name === 'http')?.containerPort;
-      expect(environment).toMatchObject({ [`${service.replace('-', '_').toUpperCase()}_HOST`]: '0.0.0.0' });
-      expect(environment).toMatchObject({ [`${service.replace('-', '_').toUpperCase()}_PORT`]: String(port) });
-      expect(containerOf(workload, name).args).toEqual(['node', `dist/apps/${service}/src/main.js`]);
-    });
+    test.each(Object.entries(SERVICES))(
+      '%s gets settings that it knows, and starts with them',
+      (name, service) => {
+        const workload = the(defaults, 'Deployment', name);
+        const environment = environmentOf(defaults, containerOf(workload, name));
+        const forPeople = SETTING_GROUPS.find(({ heading }) => heading === 'Command line')?.settings ?? [];
+        const known = [
+          ...Object.keys(fieldsOf(SERVICE_ENVIRONMENTS[service])),
+          ...forPeople.map(({ name }) => name),
+          'NODE_OPTIONS',
+        ];
+        expect(Object.keys(environment).filter((setting) => !known.includes(setting))).toEqual([]);
+        const settings = parseEnvironment(SERVICE_ENVIRONMENTS[service], environment);
+        expect(settings.DATABASE_URL).toMatch(/^postgresql:\/\/postgres:\w+@postgres-service:5432\/taskdb$/);
+        expect(settings.ZOOKEEPER_HOST).toBe('zookeeper-0.zookeeper:2181');
+        if ('REDIS_HOST' in settings) {
+          expect(`${settings.REDIS_HOST}:${settings.REDIS_PORT}`).toBe('redis:6379');
+          expect(settings.REDIS_PASSWORD).toBe(secretOf(defaults, 'redis', 'password'));
+        }
+        const port = containerOf(workload, name).ports?.find((one) => one.name === 'http')?.containerPort;
+        expect(environment).toMatchObject({ [`${service.replace('-', '_').toUpperCase()}_HOST`]: '0.0.0.0' });
+        expect(environment).toMatchObject({
+          [`${service.replace('-', '_').toUpperCase()}_PORT`]: String(port),
+        });
+        expect(containerOf(workload, name).args).toEqual(['node', `dist/apps/${service}/src/main.js`]);
+      },
+    );
 
     test('the stores share one Service, and only they and the jobs have the key', () => {
       expect(the(defaults, 'Deployment', 'store').spec?.replicas).toBe(2);
       expect(the(defaults, 'Service', 'store-service').spec?.selector).toEqual({ app: 'store' });
-      const withKey = all.filter((workload) => JSON.stringify(workload).includes('"api-key"')).map(({ metadata }) => metadata?.name);
+      const withKey = all
+        .filter((workload) => JSON.stringify(workload).includes('"api-key"'))
+        .map(({ metadata }) => metadata?.name);
       expect(new Set(withKey)).toEqual(new Set(['store', 'job-a', 'job-b', 'job-c']));
     });
 
@@ -333,8 +390,13 @@ describe.skipIf(!HELM_RUNS_HERE)('the chart', () => {
     });
 
     test('settings of the user go before those of the chart', () => {
-      const manifests = render({ scheduler: { env: { RETENTION_DEAD: '1d', NODE_OPTIONS: '--trace-warnings' } } });
-      const environment = environmentOf(manifests, containerOf(the(manifests, 'Deployment', 'scheduler'), 'scheduler'));
+      const manifests = render({
+        scheduler: { env: { RETENTION_DEAD: '1d', NODE_OPTIONS: '--trace-warnings' } },
+      });
+      const environment = environmentOf(
+        manifests,
+        containerOf(the(manifests, 'Deployment', 'scheduler'), 'scheduler'),
+      );
       expect(environment).toMatchObject({ RETENTION_DEAD: '1d', NODE_OPTIONS: '--trace-warnings' });
     });
   });
@@ -345,7 +407,9 @@ describe.skipIf(!HELM_RUNS_HERE)('the chart', () => {
       const container = containerOf(postgres, 'postgres');
       expect(container.readinessProbe?.exec?.command?.slice(0, 3)).toEqual(['pg_isready', '-U', 'postgres']);
       expect(container.livenessProbe?.exec?.command?.join(' ')).toContain('pg_isready -U postgres');
-      expect(postgres.spec?.volumeClaimTemplates?.[0]?.spec?.resources).toEqual({ requests: { storage: '1Gi' } });
+      expect(postgres.spec?.volumeClaimTemplates?.[0]?.spec?.resources).toEqual({
+        requests: { storage: '1Gi' },
+      });
       expect(the(defaults, 'Service', 'postgres-service').spec?.selector).toEqual({
         app: 'postgres',
         'statefulset.kubernetes.io/pod-name': 'postgres-0',
@@ -392,13 +456,17 @@ describe.skipIf(!HELM_RUNS_HERE)('the chart', () => {
       const waits = podOf(job).initContainers?.map((container) => container.name);
       expect(waits).toEqual([...(before === undefined ? [] : [`wait-for-${before}`]), 'wait-for-store']);
       if (before !== undefined) expect(containerOf(job, `wait-for-${before}`).args?.at(-1)).toBe(before);
-      const { jobs } = parse(the(defaults, 'ConfigMap', name).data?.['tasks.yaml'] ?? '') as { jobs: { payload: { env: object } }[] };
+      const { jobs } = parse(the(defaults, 'ConfigMap', name).data?.['tasks.yaml'] ?? '') as {
+        jobs: { payload: { env: object } }[];
+      };
       expect(jobs.map(({ payload }) => payload.env)).toEqual(Array(3).fill({ created_by: name }));
     });
 
     test('may look at the two Jobs that are waited for, and at nothing else', () => {
       expect(ofKind(defaults, 'Role').map(({ rules }) => rules)).toEqual(
-        Array(2).fill([{ apiGroups: ['batch'], resources: ['jobs'], resourceNames: ['job-a', 'job-b'], verbs: ['get'] }]),
+        Array(2).fill([
+          { apiGroups: ['batch'], resources: ['jobs'], resourceNames: ['job-a', 'job-b'], verbs: ['get'] },
+        ]),
       );
       for (const namespace of [MASTER, SLAVE]) {
         const binding = the(defaults, 'RoleBinding', 'job-waiter', namespace);
@@ -406,13 +474,20 @@ describe.skipIf(!HELM_RUNS_HERE)('the chart', () => {
         expect(binding.roleRef.name).toBe(the(defaults, 'Role', 'job-waiter', namespace).metadata?.name);
       }
       const accounts = all.filter((workload) => podOf(workload).serviceAccountName !== undefined);
-      expect(accounts.map(named)).toEqual([MASTER, SLAVE].flatMap((namespace) => [`${namespace} job-b`, `${namespace} job-c`]));
-      const withToken = all.flatMap(containersOf).filter(({ volumeMounts = [] }) => volumeMounts.some(({ name }) => name === 'token'));
-      expect(new Set(withToken.map(({ name }) => name))).toEqual(new Set(['wait-for-job-a', 'wait-for-job-b']));
+      expect(accounts.map(named)).toEqual(
+        [MASTER, SLAVE].flatMap((namespace) => [`${namespace} job-b`, `${namespace} job-c`]),
+      );
+      const withToken = all
+        .flatMap(containersOf)
+        .filter(({ volumeMounts = [] }) => volumeMounts.some(({ name }) => name === 'token'));
+      expect(new Set(withToken.map(({ name }) => name))).toEqual(
+        new Set(['wait-for-job-a', 'wait-for-job-b']),
+      );
     });
 
     test('stay when they have ended: what they printed can be read, and an upgrade repeats nothing', () => {
-      for (const job of ofKind(defaults, 'Job')) expect(job.spec).not.toHaveProperty('ttlSecondsAfterFinished');
+      for (const job of ofKind(defaults, 'Job'))
+        expect(job.spec).not.toHaveProperty('ttlSecondsAfterFinished');
     });
   });
 

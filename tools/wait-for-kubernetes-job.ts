@@ -50,7 +50,7 @@ async function main(): Promise<number> {
     const [name] = process.argv.slice(2);
     if (name === undefined) throw new PlainError('usage: wait-for-kubernetes-job NAME');
     const { KUBERNETES_API, SERVICE_ACCOUNT } = environment.parse(process.env);
-    for (let told = ''; ; ) {
+    for (let told = ''; ;) {
       const seen = await look(KUBERNETES_API, SERVICE_ACCOUNT, name).catch((error: unknown) => {
         if (error instanceof TypeError || (error instanceof DOMException && error.name === 'TimeoutError')) {
           return 'the API server does not answer';

@@ -80,12 +80,14 @@ describe.skipIf(!HELM_RUNS_HERE || binaries === undefined)("the chart's second P
   /** With the arguments of the container, but for where this machine has things. */
   async function start(node: Node): Promise<void> {
     const { args = [] } = containerOf(the(render(), 'StatefulSet', 'postgres'), 'postgres');
-    const given = args.slice(1).map((argument) =>
-      argument
-        .replace('/etc/postgres/', `${folder}/`)
-        .replace('host=postgres-service', 'host=127.0.0.1')
-        .replace('$(POD)', node.pod),
-    );
+    const given = args
+      .slice(1)
+      .map((argument) =>
+        argument
+          .replace('/etc/postgres/', `${folder}/`)
+          .replace('host=postgres-service', 'host=127.0.0.1')
+          .replace('$(POD)', node.pod),
+      );
     const here = ['listen_addresses=127.0.0.1', `port=${node.port}`, 'unix_socket_directories='];
     const { prefix, ids } = runAs(account, folder);
     const [command = '', ...rest] = [

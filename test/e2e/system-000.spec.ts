@@ -41,14 +41,20 @@ describe.skipIf(!HELM_RUNS_HERE)("the chart's jobs", () => {
       const [, name = ''] =
         new RegExp(`^/apis/batch/v1/namespaces/${NAMESPACE}/jobs/([\\w-]+)$`).exec(request.url ?? '') ?? [];
       const rule = the(manifests, 'Role', 'job-waiter').rules?.[0];
-      const allowed = request.headers.authorization === `Bearer ${TOKEN}` && rule?.resourceNames?.includes(name);
+      const allowed =
+        request.headers.authorization === `Bearer ${TOKEN}` && rule?.resourceNames?.includes(name);
       const types = conditions.get(name);
       const status = !allowed || request.method !== 'GET' ? 403 : types === undefined ? 404 : 200;
-      const body = { status: { conditions: types?.map((type) => ({ type, status: 'True', message: 'a message' })) } };
+      const body = {
+        status: { conditions: types?.map((type) => ({ type, status: 'True', message: 'a message' })) },
+      };
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     });
     await new Promise<void>((resolve) => kubernetes.listen(0, '127.0.0.1', resolve));
-    const apiKey = Buffer.from(the(manifests, 'Secret', 'store').data?.['api-key'] ?? '', 'base64').toString();
+    const apiKey = Buffer.from(
+      the(manifests, 'Secret', 'store').data?.['api-key'] ?? '',
+      'base64',
+    ).toString();
     cluster = await startCluster({ executors: 2, env: { STORE_BOOTSTRAP_KEY: apiKey } });
     client = new TriumvirClient({ baseUrl: cluster.url, apiKey });
     await inFile('serviceaccount/token', TOKEN);
@@ -81,7 +87,10 @@ describe.skipIf(!HELM_RUNS_HERE)("the chart's jobs", () => {
       .replace(/^\/tasks\//, `${folder}/${job}/`)
       .replace('/var/run/secrets/kubernetes.io/serviceaccount', `${folder}/serviceaccount`)
       .replace('http://store-service:3000', cluster.url)
-      .replace('https://kubernetes.default.svc', `http://127.0.0.1:${(kubernetes.address() as AddressInfo).port}`);
+      .replace(
+        'https://kubernetes.default.svc',
+        `http://127.0.0.1:${(kubernetes.address() as AddressInfo).port}`,
+      );
   }
 
   function environmentOf({ env = [] }: IContainer, job: string): Record<string, string> {
@@ -99,11 +108,16 @@ describe.skipIf(!HELM_RUNS_HERE)("the chart's jobs", () => {
 
   function run(container: IContainer, job: string): Promise<Ran> {
     const [command = '', ...args] = (container.args ?? []).map((text) => onThisMachine(text, job));
-    const env = { PATH: `${folder}/bin:${process.env['PATH']}`, HOME: folder, ...environmentOf(container, job) };
+    const env = {
+      PATH: `${folder}/bin:${process.env['PATH']}`,
+      HOME: folder,
+      ...environmentOf(container, job),
+    };
     return new Promise((resolve, reject) => {
       const child = spawn(command === 'node' ? process.execPath : command, args, { cwd: ROOT, env });
       let output = '';
-      for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece) => (output += String(piece)));
+      for (const stream of [child.stdout, child.stderr])
+        stream.on('data', (piece) => (output += String(piece)));
       child.once('error', reject);
       child.once('close', (code) => resolve({ code, output }));
     });
@@ -136,16 +150,23 @@ describe.skipIf(!HELM_RUNS_HERE)("the chart's jobs", () => {
     for (const stage of [a, b, c]) {
       expect(stage.map(({ state }) => state)).toEqual(['succeeded', 'succeeded', 'succeeded']);
     }
-    const ends = (stage: typeof jobs) => Math.max(...stage.map(({ finishedAt }) => Date.parse(finishedAt ?? '')));
+    const ends = (stage: typeof jobs) =>
+      Math.max(...stage.map(({ finishedAt }) => Date.parse(finishedAt ?? '')));
     const begins = (stage: typeof jobs) => Math.min(...stage.map(({ createdAt }) => Date.parse(createdAt)));
     expect(ends(a)).toBeLessThanOrEqual(begins(b));
     expect(ends(b)).toBeLessThanOrEqual(begins(c));
-    for (const [name, printed] of [['job-a', printedByA], ['job-b', printedByB], ['job-c', printedByC]] as const) {
+    for (const [name, printed] of [
+      ['job-a', printedByA],
+      ['job-b', printedByB],
+      ['job-c', printedByC],
+    ] as const) {
       expect(printed).toContain(`${name} has submitted:`);
       for (const number of [1, 2, 3]) expect(printed).toContain(`${name}-${number}`);
     }
     const [first] = a;
-    const output = await client.get('/api/v1/jobs/{id}/output', { params: { path: { id: first?.id ?? '' } } });
+    const output = await client.get('/api/v1/jobs/{id}/output', {
+      params: { path: { id: first?.id ?? '' } },
+    });
     expect(JSON.stringify(output)).toMatch(/task \d of job-a/);
   });
 
@@ -158,8 +179,14 @@ describe.skipIf(!HELM_RUNS_HERE)("the chart's jobs", () => {
     const wait = containerOf(the(manifests, 'Job', 'job-b'), 'wait-for-job-a');
     conditions.set('job-a', ['Failed']);
     const failed = await run(wait, 'job-b');
-    expect(failed).toMatchObject({ code: 1, output: expect.stringContaining('The Job job-a has failed: a message') });
+    expect(failed).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('The Job job-a has failed: a message'),
+    });
     const other = await run({ ...wait, args: [...(wait.args ?? []).slice(0, -1), 'job-x'] }, 'job-b');
-    expect(other).toMatchObject({ code: 1, output: expect.stringContaining('may not look at the Job job-x') });
+    expect(other).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('may not look at the Job job-x'),
+    });
   });
 });

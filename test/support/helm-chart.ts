@@ -52,14 +52,22 @@ export function helm(args: readonly string[], stdin = ''): Ran {
   if (!existsSync(HELM)) throw new Error('helm is not there: npm ci, without --omit=optional');
   // Nothing of the user's own: no cluster, no plugins.
   const env = { PATH: process.env['PATH'], HOME: '/nonexistent', KUBECONFIG: '/nonexistent/config' };
-  const { status, stdout, stderr } = spawnSync(HELM, args, { cwd: CHARTS, env, input: stdin, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(HELM, args, {
+    cwd: CHARTS,
+    env,
+    input: stdin,
+    encoding: 'utf8',
+  });
   return { code: status, stdout, stderr };
 }
 
 /** `helm template` with values as `-f` gives them, and further arguments such as `--set`. */
 export function template(values: object | string = {}, ...args: readonly string[]): Ran {
   const file = typeof values === 'string' ? values : stringify(values);
-  return helm(['template', 'task-system', './task-system', '--kube-version', KUBERNETES, '-f', '-', ...args], file);
+  return helm(
+    ['template', 'task-system', './task-system', '--kube-version', KUBERNETES, '-f', '-', ...args],
+    file,
+  );
 }
 
 /** @throws Error with what Helm says when it refuses */
