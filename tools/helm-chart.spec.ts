@@ -459,15 +459,19 @@ describe.skipIf(!HELM_RUNS_HERE)('the chart', () => {
       const { jobs } = parse(the(defaults, 'ConfigMap', name).data?.['tasks.yaml'] ?? '') as {
         jobs: { payload: { env: object } }[];
       };
-      expect(jobs.map(({ payload }) => payload.env)).toEqual(Array(3).fill({ created_by: name }));
+      expect(jobs.map(({ payload }) => payload.env)).toEqual(
+        Array.from({ length: 3 }, () => ({ created_by: name })),
+      );
     });
 
     test('may look at the two Jobs that are waited for, and at nothing else', () => {
-      expect(ofKind(defaults, 'Role').map(({ rules }) => rules)).toEqual(
-        Array(2).fill([
-          { apiGroups: ['batch'], resources: ['jobs'], resourceNames: ['job-a', 'job-b'], verbs: ['get'] },
-        ]),
-      );
+      const rule = {
+        apiGroups: ['batch'],
+        resources: ['jobs'],
+        resourceNames: ['job-a', 'job-b'],
+        verbs: ['get'],
+      };
+      expect(ofKind(defaults, 'Role').map(({ rules }) => rules)).toEqual([[rule], [rule]]);
       for (const namespace of [MASTER, SLAVE]) {
         const binding = the(defaults, 'RoleBinding', 'job-waiter', namespace);
         expect(binding.subjects).toEqual([{ kind: 'ServiceAccount', name: 'job-waiter', namespace }]);

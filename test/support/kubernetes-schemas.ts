@@ -51,15 +51,17 @@ function unknownFieldsOf(manifests: readonly Manifest[]): string[] {
     noEmit: true,
     skipLibCheck: true,
   };
-  const host = ts.createCompilerHost(options);
-  const { fileExists, readFile, getSourceFile } = host;
+  const disk = ts.createCompilerHost(options);
   const program = lines.join('\n');
-  host.fileExists = (path) => path === file || fileExists(path);
-  host.readFile = (path) => (path === file ? program : readFile(path));
-  host.getSourceFile = (path, languageVersion, ...rest) =>
-    path === file
-      ? ts.createSourceFile(path, program, languageVersion)
-      : getSourceFile(path, languageVersion, ...rest);
+  const host: ts.CompilerHost = {
+    ...disk,
+    fileExists: (path) => path === file || disk.fileExists(path),
+    readFile: (path) => (path === file ? program : disk.readFile(path)),
+    getSourceFile: (path, languageVersion, ...rest) =>
+      path === file
+        ? ts.createSourceFile(path, program, languageVersion)
+        : disk.getSourceFile(path, languageVersion, ...rest),
+  };
   const compiled = ts.createProgram([file], options, host);
   return ts.getPreEmitDiagnostics(compiled).map(({ file: source, start = 0, messageText }) => {
     const line = source?.getLineAndCharacterOfPosition(start).line ?? 0;

@@ -90,7 +90,7 @@ spec:
         # Healthy: a store, a scheduler and an executor are there.
         - name: wait-for-store
           {{- include "task-system.image" (dict "at" .at "image" $root.Values.image) | nindent 10 }}
-          args: [node, -e, {{ $root.Files.Get "files/wait-for-store.js" | toJson }}]
+          args: [node, --input-type=module, -e, {{ $root.Files.Get "files/wait-for-store.js" | toJson }}]
           env:
             - { name: STORE_SERVICE_URL, value: 'http://store-service:3000' }
           {{- include "task-system.container-security" true | nindent 10 }}
