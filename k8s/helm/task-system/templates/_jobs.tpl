@@ -61,6 +61,8 @@ spec:
   {{- /* A Job's template cannot be changed, so one that is there stays as it is; deleted, it is made anew by the next upgrade. */}}
   {{- $there := lookup "batch/v1" "Job" .at.namespace .name }}
   {{- if $there }}
+  {{- /* Without the labels that Kubernetes added: once in a revision, a rollback to one before would take them away. */}}
+  {{- $_ := set $there.spec.template.metadata "labels" (dict "app" .name) }}
   {{- toYaml (omit $there.spec "selector") | nindent 2 }}
   {{- else }}
   backoffLimit: 10
