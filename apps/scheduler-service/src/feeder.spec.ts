@@ -178,6 +178,18 @@ test('a claim goes on where the one before it ended, each priority by itself', a
   expect(positions(2)).toEqual(NOTHING_CLAIMED);
 });
 
+test('a look back that is wanted while a claim is under way is not forgotten with its end', async () => {
+  stopTheClock();
+  const { feeder, feed, claimDue } = setUp({ claimed: [] });
+  claimDue.mockImplementationOnce(async () => {
+    feeder.lookBack();
+    return jobs(1);
+  });
+  await feed();
+  await feed();
+  expect(claimDue.mock.calls[1]?.[1][0]?.positions).toEqual(NOTHING_CLAIMED);
+});
+
 test('more is claimed at once when a claim took all that was wanted', async () => {
   expect(await setUp({ claimed: jobs(200), nextClaimInMs: 500 }).feed()).toBe(0);
 });

@@ -5,12 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import type { Term } from '#common/coordination/leader-election.js';
-import {
-  FeedRepository,
-  type ClaimedJob,
-  type Shard,
-  type WantedJobs,
-} from '#common/database/feed.repository.js';
+import { FeedRepository, type ClaimedJob, type Shard } from '#common/database/feed.repository.js';
 import { ClaimPositions } from '#common/domain/claim-positions.js';
 import { InjectLogger } from '#common/logging/inject-logger.js';
 import type { Logger } from '#common/logging/logger.js';
@@ -34,7 +29,7 @@ const POLL_MS = 1000;
 
 @Injectable()
 export class Feeder implements BeforeApplicationShutdown {
-  readonly #positions = new ClaimPositions();
+  #positions = new ClaimPositions();
   /** Hand-overs that wait for the due time of their jobs. */
   readonly #later = new Set<Promise<void>>();
 
@@ -53,7 +48,8 @@ export class Feeder implements BeforeApplicationShutdown {
 
   /** Makes the next round look at everything anew: jobs have come in behind. */
   lookBack(): void {
-    this.#positions.forget();
+    // New ones: a round that is under way would say of the old ones how far it has come, and has not seen those jobs.
+    this.#positions = new ClaimPositions();
   }
 
   /**
@@ -82,13 +78,14 @@ export class Feeder implements BeforeApplicationShutdown {
     const rooms = await this.handOver.rooms(served);
     if (rooms.size === 0) return served.length === 0 ? POLL_MS : FULL_PAUSE_MS;
 
-    const looksBack = this.#positions.lookBackInMs(startedAt) <= 0;
-    if (looksBack) this.#positions.forget();
-    const wanted = [...rooms].map(([queue, room]) => this.#wanted(queue, room));
+    const positions = this.#positions;
+    const looksBack = positions.lookBackInMs(startedAt) <= 0;
+    if (looksBack) positions.forget();
+    const wanted = [...rooms].map(([queue, room]) => ({ queue, room, positions: positions.of(queue) }));
     const claimed = await this.repository.claimDue(term, wanted, settingsVersion);
-    if (looksBack) this.#positions.lookedBack(startedAt, performance.now() - startedAt);
+    if (looksBack) positions.lookedBack(startedAt, performance.now() - startedAt);
     if (claimed.length > 0) {
-      this.#positions.advance(claimed);
+      positions.advance(claimed);
       await this.handOver.publish(claimed.filter(({ dueInMs }) => dueInMs <= 0));
       this.#publishLater(claimed.filter(({ dueInMs }) => dueInMs > 0));
       // More may be due.
@@ -98,7 +95,7 @@ export class Feeder implements BeforeApplicationShutdown {
     }
     const claimInMs = await this.repository.nextClaimInMs(
       term,
-      served.map((queue) => this.#wanted(queue, 0)),
+      served.map((queue) => ({ queue, room: 0, positions: positions.of(queue) })),
       settingsVersion,
     );
     if (claimInMs === 'fenced') {
@@ -109,21 +106,11 @@ export class Feeder implements BeforeApplicationShutdown {
       this.queues.forget();
       return 0;
     }
-    return this.#pauseMs(claimInMs, looksBack);
-  }
-
-  #pauseMs(claimInMs: number | null, lookedBack: boolean): number {
     // No long sleep without a look back.
-    const lookInMs = lookedBack
-      ? POLL_MS
-      : Math.max(MIN_PAUSE_MS, this.#positions.lookBackInMs(performance.now()));
+    const lookInMs = looksBack ? POLL_MS : Math.max(MIN_PAUSE_MS, positions.lookBackInMs(performance.now()));
     // It could be claimed and was not: its queue is full, or somebody holds it.
     const jobInMs = claimInMs === null ? POLL_MS : claimInMs > 0 ? claimInMs : FULL_PAUSE_MS;
     return Math.min(jobInMs, lookInMs, POLL_MS);
-  }
-
-  #wanted(queue: string, room: number): WantedJobs {
-    return { queue, room, positions: this.#positions.of(queue) };
   }
 
   /** Publishes each job shortly before its due time, for which its executor waits, while the feeder goes on. */

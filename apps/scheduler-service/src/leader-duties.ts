@@ -138,10 +138,15 @@ export class LeaderDuties implements OnApplicationBootstrap {
         feeding('feed ordered queues', orderedWork, () => this.orderedFeeder.feed(term, shard)),
         repeat({ duty: 'sweep', signal, log, alarm: suspicion }, async () => {
           const [doubted, lookedAt] = [doubtedAt, performance.now()];
-          const swept = await this.sweeper.sweep(term, shard, doubted !== undefined);
+          // What a sweep took back whose answer was lost is claimable too.
+          let swept = Infinity;
+          try {
+            swept = await this.sweeper.sweep(term, shard, doubted !== undefined);
+          } finally {
+            if (swept > 0) lookBack();
+          }
           if (doubted === doubtedAt && doubted !== undefined && lookedAt - doubted >= SETTLED_MS)
             doubtedAt = undefined;
-          if (swept > 0) lookBack();
           return SWEEP_EVERY_MS;
         }),
         ...(shard.number === 0

@@ -45,7 +45,7 @@ interface Progress {
 
 @Injectable()
 export class LimitedFeeder {
-  readonly #positions = new ClaimPositions();
+  #positions = new ClaimPositions();
   readonly #progress = new Map<string, Progress>();
   /** When each hint came last: one that comes while a claim is under way counts for what the claim did not see. */
   readonly #heardAt: Record<Hint, number> = { work: -Infinity, room: -Infinity };
@@ -59,7 +59,10 @@ export class LimitedFeeder {
 
   /** Makes the next round look at everything anew: jobs have come in behind, or settings are others. */
   lookBack(): void {
-    this.#positions.forget();
+    // As hints do, it counts for a claim that is under way and has not seen those jobs.
+    this.#positions = new ClaimPositions();
+    this.wake('work');
+    this.wake('room');
     for (const progress of this.#progress.values()) progress.restsUntil = 0;
   }
 
@@ -108,8 +111,9 @@ export class LimitedFeeder {
     if (asked.length === 0) return [];
 
     const startedAt = performance.now();
-    const looksBack = this.#positions.lookBackInMs(startedAt) <= 0;
-    if (looksBack) this.#positions.forget();
+    const positions = this.#positions;
+    const looksBack = positions.lookBackInMs(startedAt) <= 0;
+    if (looksBack) positions.forget();
     // A queue that cannot be looked at just now is not among the answers.
     for (const queue of asked) this.#rest(queue, SHORT_PAUSE_MS);
     const claims = await this.repository.claim(
@@ -117,15 +121,15 @@ export class LimitedFeeder {
       asked.map((queue) => {
         const { round, fruitless } = this.#of(queue);
         const { fairnessAfter, keyAfter } = round;
-        const [room, positions] = [rooms.get(queue) ?? 0, this.#positions.of(queue)];
-        return { queue, room, positions, fairnessAfter, keyAfter, many: fruitless > 0 };
+        const room = rooms.get(queue) ?? 0;
+        return { queue, room, positions: positions.of(queue), fairnessAfter, keyAfter, many: fruitless > 0 };
       }),
     );
     if (claims === 'fenced') return claims;
-    if (looksBack) this.#positions.lookedBack(startedAt, performance.now() - startedAt);
-    const lookBackInMs = looksBack ? POLL_MS : this.#positions.lookBackInMs(performance.now());
+    if (looksBack) positions.lookedBack(startedAt, performance.now() - startedAt);
+    const lookBackInMs = looksBack ? POLL_MS : positions.lookBackInMs(performance.now());
     for (const claim of claims) {
-      this.#positions.advance(claim.jobs.filter(({ unkeyed }) => unkeyed));
+      positions.advance(claim.jobs.filter(({ unkeyed }) => unkeyed));
       this.#goOn(claim, startedAt, rooms.get(claim.queue) ?? 0, lookBackInMs);
     }
     return claims;

@@ -32,6 +32,12 @@ test('it is time to look back at first, and after a look back the sooner the les
   expect(positions.lookBackInMs(2000)).toBe(2000);
 });
 
+test('a look that took long for once does not put off the next for minutes', () => {
+  const positions = new ClaimPositions();
+  positions.lookedBack(0, 3000);
+  expect(positions.lookBackInMs(0)).toBe(5000);
+});
+
 test('once it has forgotten, everything is looked at again', () => {
   const positions = new ClaimPositions();
   positions.advance([claimed('a', 0, 10)]);

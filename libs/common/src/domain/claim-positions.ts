@@ -23,6 +23,8 @@ export const NOTHING_CLAIMED: readonly ClaimPosition[] = Array.from(
 const LOOK_BACK_SHARE = 0.02;
 /** Between two looks back lies at least this long, in milliseconds. */
 const MIN_LOOK_BACK_MS = 20;
+/** One that took long for once, because a server did not answer, must not put off the next for minutes; in milliseconds. */
+const MAX_LOOK_BACK_MS = 5000;
 
 export class ClaimPositions {
   #byQueue = new Map<string, ClaimPosition[]>();
@@ -33,7 +35,7 @@ export class ClaimPositions {
     return this.#lookBackAt - now;
   }
 
-  /** To be called when a look back begins, and at once when there is a reason for one. */
+  /** To be called when a look back begins. */
   forget(): void {
     this.#byQueue = new Map();
     this.#lookBackAt = -Infinity;
@@ -41,7 +43,8 @@ export class ClaimPositions {
 
   /** To be called after a look back. @param tookMs how long it took: the longer, the rarer it is */
   lookedBack(now: number, tookMs: number): void {
-    this.#lookBackAt = now + Math.max(MIN_LOOK_BACK_MS, tookMs / LOOK_BACK_SHARE);
+    const pauseMs = Math.max(MIN_LOOK_BACK_MS, tookMs / LOOK_BACK_SHARE);
+    this.#lookBackAt = now + Math.min(pauseMs, MAX_LOOK_BACK_MS);
   }
 
   of(queue: string): readonly ClaimPosition[] {
