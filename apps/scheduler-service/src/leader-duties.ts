@@ -68,6 +68,13 @@ export class LeaderDuties implements OnApplicationBootstrap {
     const suspicion = new Alarm();
     const schedules = new Alarm();
     const workflows = new Alarm();
+    const lookBack = () => {
+      this.feeder.lookBack();
+      this.limitedFeeder.lookBack();
+      work.ring();
+      limitedWork.ring();
+      orderedWork.ring();
+    };
     // A new leader does not know what its predecessor published in its last moments. What Redis was told while it was
     // away, or Postgres committed without waiting for the disk before it went down, may be gone. And what failed may
     // have been claimed, and the answer lost.
@@ -75,6 +82,8 @@ export class LeaderDuties implements OnApplicationBootstrap {
     const doubt = () => {
       doubtedAt = performance.now();
       suspicion.ring();
+      // Claims that Postgres has forgotten, too.
+      lookBack();
     };
     const feeding = (duty: string, alarm: Alarm, feed: () => Promise<number>) => {
       let failed = false;
@@ -105,17 +114,8 @@ export class LeaderDuties implements OnApplicationBootstrap {
     const ringWorkflows = () => workflows.ring();
     const serverCameBack = () => {
       doubt();
-      ringWork();
-      ringRoom();
       schedules.ring();
       workflows.ring();
-    };
-    const lookBack = () => {
-      this.feeder.lookBack();
-      this.limitedFeeder.lookBack();
-      work.ring();
-      limitedWork.ring();
-      orderedWork.ring();
     };
     const lookAnew = () => {
       this.queues.forget();
