@@ -7,7 +7,7 @@ import type { Json } from '#common/domain/job.js';
 import { newId } from '#common/runtime/new-id.js';
 import type { Caller } from '../access/caller.js';
 import { Problem } from '../http/problem.js';
-import { invalid } from '../http/validation.js';
+import { invalid, usedIdempotencyKey } from '../http/validation.js';
 import { filterOf } from '../jobs/job-filter.js';
 import { BulkRunner } from './bulk-runner.js';
 import type { CreateBulk } from './bulk.schemas.js';
@@ -48,12 +48,7 @@ export class BulkService {
       case 'replayed':
         return this.get(submission.id, caller);
       case 'other-request':
-        throw invalid('validation-failed', [
-          {
-            field: 'Idempotency-Key',
-            message: 'has been used for another request; take a new key for each request',
-          },
-        ]);
+        throw usedIdempotencyKey();
       default:
         throw new Error(`unknown submission ${String(submission satisfies never)}`);
     }

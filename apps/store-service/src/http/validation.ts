@@ -79,3 +79,9 @@ export function invalid(kind: ProblemKind, errors: readonly FieldProblem[]): Pro
     .join('; ');
   return new Problem(kind, summary, errors);
 }
+
+/** The problem of a request whose Idempotency-Key belongs to another one. */
+export function usedIdempotencyKey(): Problem {
+  const message = 'has been used for another request; take a new key for each request';
+  return invalid('validation-failed', [{ field: 'Idempotency-Key', message }]);
+}

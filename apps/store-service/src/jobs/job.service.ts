@@ -17,7 +17,7 @@ import type { Parent } from '#common/domain/workflow.js';
 import { TIMEOUT_MS, type Job, type NewJob, type OutputPiece } from '#common/domain/job.js';
 import type { Caller } from '../access/caller.js';
 import { Problem } from '../http/problem.js';
-import { invalid } from '../http/validation.js';
+import { usedIdempotencyKey } from '../http/validation.js';
 import { filterOf } from './job-filter.js';
 import type { CreateJob, ListJobs } from './job.schemas.js';
 import { illegalTransition } from './illegal-transition.js';
@@ -238,12 +238,7 @@ function answer(submission: Submission, caller: Caller): Submitted {
     case 'existing':
       return { job: submission.job, created: false };
     case 'other-request':
-      throw invalid('validation-failed', [
-        {
-          field: 'Idempotency-Key',
-          message: 'has been used for another request; take a new key for each request',
-        },
-      ]);
+      throw usedIdempotencyKey();
     case 'pruned':
       throw new Problem(
         'conflict',

@@ -10,7 +10,7 @@ import type { NewWorkflow } from '#common/domain/workflow.js';
 import { newId } from '#common/runtime/new-id.js';
 import type { Caller } from '../access/caller.js';
 import { Problem, type FieldProblem } from '../http/problem.js';
-import { checked, invalid } from '../http/validation.js';
+import { checked, invalid, usedIdempotencyKey } from '../http/validation.js';
 import { giveWay, MAX_ERRORS } from '../jobs/job-batch.service.js';
 import { JobTypes } from '../jobs/job-types.js';
 import { ensureQueues, newJob } from '../jobs/job.service.js';
@@ -80,12 +80,7 @@ export class WorkflowService {
         );
       }
       case 'other-request':
-        throw invalid('validation-failed', [
-          {
-            field: 'Idempotency-Key',
-            message: 'has been used for another request; take a new key for each request',
-          },
-        ]);
+        throw usedIdempotencyKey();
       default:
         throw new Error(`unknown submission ${String(submission satisfies never)}`);
     }
