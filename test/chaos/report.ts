@@ -15,6 +15,8 @@ export interface FaultRow {
   readonly duplicates: number;
   readonly healP50Ms: number | null;
   readonly healMaxMs: number | null;
+  /** From the fault's end until nothing that was due still waited. */
+  readonly caughtUpMaxMs: number | null;
   readonly boundMs: number;
 }
 
@@ -44,6 +46,7 @@ export function makeReport(evidence: Evidence): Report {
     (fault): FaultRow => {
       const records = names.get(fault) ?? [];
       const heals = records.flatMap(({ healMs }) => healMs ?? []).sort((a, b) => a - b);
+      const caughtUp = records.flatMap(({ caughtUpMs }) => caughtUpMs ?? []);
       return {
         fault,
         injected: records.length,
@@ -52,6 +55,8 @@ export function makeReport(evidence: Evidence): Report {
         duplicates: doubled.get(fault)?.length ?? 0,
         healP50Ms: heals[Math.floor((heals.length - 1) / 2)] ?? null,
         healMaxMs: heals.length === records.length ? (heals.at(-1) ?? null) : null,
+        caughtUpMaxMs:
+          caughtUp.length === records.length && records.length > 0 ? Math.max(...caughtUp) : null,
         boundMs: records[0]?.boundMs ?? 0,
       };
     },
@@ -88,8 +93,8 @@ const SHOWN_VIOLATIONS = 10;
 
 export function renderReport(report: Report): string {
   const table = new Table({
-    head: ['fault', 'times', 'lost', 're-run', 'duplicates', 'heal p50', 'heal max', 'bound'],
-    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'right'],
+    head: ['fault', 'times', 'lost', 're-run', 'duplicates', 'heal p50', 'heal max', 'bound', 'caught up'],
+    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'right', 'right'],
     style: { head: [], border: [], compact: true },
   });
   for (const row of report.faults) {
@@ -102,6 +107,7 @@ export function renderReport(report: Report): string {
       seconds(row.healP50Ms),
       seconds(row.healMaxMs),
       seconds(row.boundMs),
+      seconds(row.caughtUpMaxMs),
     ]);
   }
   const { ok, failed, unknown } = report.submissions;

@@ -63,6 +63,7 @@ const fault: FaultRecord = {
   healMs: 4400,
   boundMs: 4500,
   readyMs: 100,
+  caughtUpMs: 150,
 };
 
 const good: Evidence = {
@@ -248,6 +249,12 @@ describe('checker 6, heals within bounds', () => {
 
   it('fails when a fault did not heal', () => {
     expect(failing({ faults: [{ ...fault, healMs: undefined }] })).toBe('6');
+  });
+
+  it('fails when what piled up was not worked off in the time of the fault, the bound and the tolerance', () => {
+    expect(failing({ faults: [{ ...fault, caughtUpMs: 5700 }] })).toBe('');
+    expect(failing({ faults: [{ ...fault, caughtUpMs: 5701 }] })).toBe('6');
+    expect(failing({ faults: [{ ...fault, caughtUpMs: undefined }] })).toBe('6');
   });
 });
 

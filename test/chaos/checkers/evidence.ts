@@ -74,6 +74,8 @@ export interface FaultRecord {
   readonly boundMs: number;
   /** After its end, until every service called itself ready; undefined when that took too long. */
   readonly readyMs: number | undefined;
+  /** After its end, until nothing that was due still waited; undefined when that took too long. */
+  readonly caughtUpMs: number | undefined;
 }
 
 /** A delivery that the suite took out of the queue before anybody had it. */

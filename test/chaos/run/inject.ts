@@ -21,10 +21,12 @@ export class Injector {
     await pause(quietMs);
     const record = await (also === undefined ? this.#one(fault) : this.#two(fault, also));
     this.records.push(record);
-    const healed = record.healMs === undefined ? 'DID NOT HEAL' : `healed in ${Math.round(record.healMs)} ms`;
-    const ready = record.readyMs === undefined ? ', NOT READY' : '';
+    const took = (did: string, ms: number | undefined) =>
+      `${did} ${ms === undefined ? 'NEVER' : `in ${Math.round(ms)} ms`}`;
     this.report(
-      `${record.name.padEnd(44)} ${healed} (bound ${record.boundMs} ms from its ${record.measuredFrom})${ready}`,
+      `${record.name.padEnd(44)} ${took('healed', record.healMs)} ` +
+        `(bound ${record.boundMs} ms from its ${record.measuredFrom}), ${took('caught up', record.caughtUpMs)}` +
+        (record.readyMs === undefined ? ', NOT READY' : ''),
     );
   }
 
@@ -39,7 +41,7 @@ export class Injector {
     ]);
     const toMs = Date.now();
     const firstMs = measuredFrom === 'start' ? fromStart : await this.recovery.measure(toMs);
-    return { name, fromMs, toMs, measuredFrom, boundMs, ...(await this.#settle(firstMs)) };
+    return { name, fromMs, toMs, measuredFrom, boundMs, ...(await this.#settle(firstMs, toMs)) };
   }
 
   /** Two at once: what is promised of both together is the sum, from the end of the last. */
@@ -62,18 +64,26 @@ export class Injector {
       toMs,
       measuredFrom: 'end',
       boundMs: first.boundMs + second.boundMs,
-      ...(await this.#settle(await this.recovery.measure(toMs))),
+      ...(await this.#settle(await this.recovery.measure(toMs), toMs)),
     };
   }
 
   /**
    * Waits for readiness and measures once more: what is back may go away again, as a leader does whose session turns out
-   * to have expired. The longer of the two times counts.
+   * to have expired. The longer of the two times counts. The next fault waits until what piled up has been worked off, so
+   * that none is measured by what another left behind.
    */
-  async #settle(firstMs: number | undefined): Promise<Pick<FaultRecord, 'healMs' | 'readyMs'>> {
+  async #settle(
+    firstMs: number | undefined,
+    toMs: number,
+  ): Promise<Pick<FaultRecord, 'healMs' | 'readyMs' | 'caughtUpMs'>> {
     const readyMs = await this.recovery.measureReadiness();
     const againMs = await this.recovery.measure(Date.now());
     const healed = firstMs !== undefined && againMs !== undefined;
-    return { readyMs, healMs: healed ? Math.max(firstMs, againMs) : undefined };
+    return {
+      readyMs,
+      healMs: healed ? Math.max(firstMs, againMs) : undefined,
+      caughtUpMs: await this.recovery.measureCatchingUp(toMs),
+    };
   }
 }

@@ -7,6 +7,8 @@ import type { System } from '../system/system.js';
 import type { Client } from './client.js';
 
 const LOOK_EVERY_MS = 50;
+/** A job that has waited no longer than this is not behind, in milliseconds. */
+const BEHIND_MS = 500;
 /** A canary is sent this often while none has come through, in milliseconds. */
 const CANARY_EVERY_MS = 250;
 /** A store that does not answer a canary sooner is no good sign, in milliseconds. */
@@ -36,6 +38,11 @@ SELECT 1 FROM jobs JOIN unnest($1::uuid[], $2::text[], $3::int[], $4::int[]) AS 
   ON jobs.id = s.id AND jobs.attempt = s.attempt AND jobs.state = s.state
     AND (jobs.state <> 'queued' OR jobs.delivery = s.delivery)
 LIMIT 1`;
+
+const BEHIND = `
+(SELECT 1 FROM jobs WHERE state = 'queued' AND queued_at < now() - make_interval(secs => $1 / 1000.0) LIMIT 1)
+UNION ALL
+(SELECT 1 FROM jobs WHERE state = 'scheduled' AND run_at < now() - make_interval(secs => $1 / 1000.0) LIMIT 1)`;
 
 const SUCCEEDED = `SELECT 1 FROM jobs WHERE id = ANY ($1::uuid[]) AND state = 'succeeded' LIMIT 1`;
 
@@ -86,6 +93,16 @@ export class Recovery {
     const startedAt = Date.now();
     while (Date.now() - startedAt < GIVE_UP_MS) {
       if (await this.system.allReady()) return Date.now() - startedAt;
+      await pause(LOOK_EVERY_MS);
+    }
+    return undefined;
+  }
+
+  /** Milliseconds from `sinceMs` until what piled up has been started; undefined when it took too long. */
+  async measureCatchingUp(sinceMs: number): Promise<number | undefined> {
+    while (Date.now() - sinceMs < GIVE_UP_MS) {
+      const behind = await this.system.query(BEHIND, [BEHIND_MS]);
+      if (behind.length === 0) return Date.now() - sinceMs;
       await pause(LOOK_EVERY_MS);
     }
     return undefined;

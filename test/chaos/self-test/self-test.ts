@@ -55,6 +55,7 @@ async function play(guard: Guard, without: boolean, print: (line: string) => voi
       healMs: 0,
       boundMs: 0,
       readyMs: 0,
+      caughtUpMs: 0,
     };
     return { ...(await collect(system, client)), faults: [fault], withdrawn, slackMs: 0 };
   } finally {
