@@ -134,6 +134,33 @@ test('an executor that gets SIGTERM lets its job finish, and hands back uncounte
   expect(await api.get(slow.id)).toMatchObject({ state: 'scheduled', attempt: 0, error: null, attempts: [] });
 });
 
+test('a second SIGTERM ends the grace', async () => {
+  await start({ executors: 1, env: { SHUTDOWN_GRACE_MS: '60000', EXECUTOR_KILL_GRACE_MS: '500' } });
+  const slow = await api.submit(sleepJob(60));
+  await api.waitFor(slow.id, ['running']);
+  const executor = cluster.byId('executor-1');
+  const ended = executor.terminate(20_000);
+  await eventually(async () => (await readFile(executor.logPath, 'utf8')).includes('"message":"stopping"'));
+  process.kill(executor.pid, 'SIGTERM');
+  await ended;
+  const handedBack = await api.get(slow.id);
+  expect(handedBack).toMatchObject({ attempt: 0, error: null, attempts: [] });
+  expect(handedBack.state).toMatch(/^(scheduled|queued)$/);
+});
+
+test('an executor that gets SIGTERM amid a stream of jobs from several queues loses none of them', async () => {
+  const env = { SHUTDOWN_GRACE_MS: '200', EXECUTOR_SLOTS: '2' };
+  await start({ executors: 2, env });
+  const submitted = await api.submitAll(
+    Array.from({ length: 240 }, (_, n) => ({ ...sleepJob(0.05), queue: `q${n % 4}`, onLost: 'fail' })),
+  );
+  await eventually(async () => (await api.all()).filter(({ state }) => state === 'succeeded').length > 40);
+  await cluster.byId('executor-1').terminate();
+  const jobs = await api.waitForAll(60_000);
+  expect(jobs).toHaveLength(submitted.length);
+  expect(jobs.filter(({ state, attempt }) => state !== 'succeeded' || attempt !== 1)).toEqual([]);
+});
+
 test('what Redis forgets is handed over again within five seconds', async () => {
   await start({ executors: 1, env: { EXECUTOR_SLOTS: '2' } });
   await api.submitAll(Array.from({ length: 40 }, () => sleepJob(0.3)));

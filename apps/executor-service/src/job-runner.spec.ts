@@ -333,6 +333,58 @@ test('at shutdown nothing more is started, and what is just being started is han
   expect(states(ended)).toEqual([['b', 'scheduled']]);
 });
 
+test.each([
+  ['is just being started', 2],
+  ['waits for a slot', 1],
+])(
+  'what %s is not forgotten when the last running job ends: a runner that has taken something is not idle',
+  async (_what, slots) => {
+    const { runner, run, running, end, ended, start } = setUp(slots);
+    const first = run('a');
+    await turns();
+    let answer: (jobs: StartedJob[]) => void = () => undefined;
+    start.mockImplementationOnce(() => new Promise((resolve) => (answer = resolve)));
+    const second = run('b');
+    let idle = false;
+    const whenIdle = () => runner.whenIdle().then(() => (idle = true));
+    const allDone = [whenIdle()];
+    await turns();
+    end('a');
+    await first;
+    allDone.push(whenIdle());
+    await turns();
+    expect(runner.runningCount).toBe(0);
+    expect(idle).toBe(false);
+    runner.stopAll('shutdown');
+    answer([started('b')]);
+    await Promise.all([second, ...allDone]);
+    expect(running()).toEqual([]);
+    expect(states(ended)).toEqual([
+      ['a', 'succeeded'],
+      ['b', 'scheduled'],
+    ]);
+  },
+);
+
+test('a job whose claim and start a crash of Postgres forgot is not begun twice when it comes here again', async () => {
+  const { run, running, end, ended } = setUp();
+  const first = run('a');
+  await turns();
+  // Handed over anew under the same number, in other company.
+  const second = run('b', 'a');
+  await turns();
+  end('a');
+  await first;
+  await turns();
+  end('b');
+  await second;
+  expect(running()).toEqual([]);
+  expect(states(ended)).toEqual([
+    ['a', 'succeeded'],
+    ['b', 'succeeded'],
+  ]);
+});
+
 test('a runner that runs nothing is idle', async () => {
   await expect(setUp().runner.whenIdle()).resolves.toBeUndefined();
 });

@@ -50,6 +50,8 @@ export class JobRunner {
   readonly #slots: Semaphore;
   readonly #starts: Batcher<readonly Delivery[], (StartedJob | 'stale')[]>;
   readonly #finishes: Batcher<EndedAttempt, FinishResult>;
+  /** Envelopes that were taken and have not been dealt with, whether or not they have started. */
+  #envelopes = 0;
   readonly #idle: (() => void)[] = [];
   #shuttingDown = false;
   readonly #readParents = (jobId: string) => this.parents.parentsOf(jobId);
@@ -92,8 +94,11 @@ export class JobRunner {
 
   /** Runs the deliveries of an envelope; resolves when each has been dealt with. Never rejects. */
   async run(deliveries: readonly Delivery[]): Promise<void> {
+    this.#envelopes += 1;
     const release = await this.#slots.acquire();
     await this.#runInTurn(await this.#begin(deliveries), release);
+    this.#envelopes -= 1;
+    if (this.#envelopes === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   /** Starts what the deliveries still entitle to. A slot that waits for Postgres takes no further deliveries meanwhile. */
@@ -173,9 +178,9 @@ export class JobRunner {
     for (const attempt of this.#running.values()) attempt.stop(reason);
   }
 
-  /** Resolves when nothing runs. */
+  /** Resolves when every envelope that was taken has been dealt with: nothing runs, and nothing is about to start. */
   async whenIdle(): Promise<void> {
-    if (this.#running.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    if (this.#envelopes > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
   /**
@@ -214,7 +219,9 @@ export class JobRunner {
     const jobs = started.filter((job) => job !== 'stale');
     if (jobs.length < started.length)
       this.log.debug('stale deliveries dropped', { stale: started.length - jobs.length });
-    return jobs.map((job) => {
+    // A crash of Postgres may forget claim and start of what runs here, and it is then handed over anew.
+    const unknown = jobs.filter(({ id, delivery }) => this.#running.get(id)?.job.delivery !== delivery);
+    return unknown.map((job) => {
       const attempt = new Attempt(
         job,
         this.handlers.get(job.type),
@@ -256,7 +263,6 @@ export class JobRunner {
     };
     const state = await this.#record(ended);
     if (this.#running.get(job.id) === attempt) this.#running.delete(job.id);
-    if (this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
 
     this.#log(attempt, outcome, state);
     // The feeder should learn of a job that is due again before its next poll.

@@ -20,6 +20,8 @@ const QUEUES_EVERY_MS = 1000;
 @Injectable()
 export class QueueConsumer implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #stop = new AbortController();
+  /** Rung by the second signal, which may come long before the first has led to the end of all taking. */
+  readonly #hurry = new Alarm();
 
   constructor(
     private readonly environment: ExecutorEnvironment,
@@ -34,6 +36,13 @@ export class QueueConsumer implements OnApplicationBootstrap, BeforeApplicationS
 
   onApplicationBootstrap(): void {
     this.heartbeat.start();
+    let signals = 0;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        signals += 1;
+        if (signals > 1) this.#hurry.ring();
+      });
+    }
     const alarm = new Alarm();
     this.hints.on('queues', () => alarm.ring()).on('listening', () => alarm.ring());
     void repeat({ duty: 'find queues', signal: this.#stop.signal, log: this.log, alarm }, async () => {
@@ -56,23 +65,20 @@ export class QueueConsumer implements OnApplicationBootstrap, BeforeApplicationS
   }
 
   /**
-   * Takes nothing more, lets what runs finish within the grace (a second SIGTERM ends the grace), and hands the rest
+   * Takes nothing more, lets what was taken finish within the grace (a second signal ends the grace), and hands the rest
    * back uncounted.
    */
   async beforeApplicationShutdown(): Promise<void> {
     this.#stop.abort();
-    const hurry = new Alarm();
-    process.on('SIGTERM', () => hurry.ring());
     await Promise.allSettled([this.consumer.stopTaking(), this.heartbeat.startDraining()]);
 
     const { SHUTDOWN_GRACE_MS, EXECUTOR_KILL_GRACE_MS } = this.environment;
-    const idle = this.runner.whenIdle();
-    await Promise.race([idle, hurry.sleep(SHUTDOWN_GRACE_MS)]);
-    if (this.runner.runningCount > 0) {
+    await Promise.race([this.runner.whenIdle(), this.#hurry.sleep(SHUTDOWN_GRACE_MS)]);
+    if (this.runner.runningCount > 0)
       this.log.info('handing back what still runs', { running: this.runner.runningCount });
-      this.runner.stopAll('shutdown');
-      await Promise.race([idle, new Alarm().sleep(EXECUTOR_KILL_GRACE_MS + HAND_BACK_MS)]);
-    }
+    // Even when nothing runs: an envelope that was on its way when the taking ended must not start any more.
+    this.runner.stopAll('shutdown');
+    await Promise.race([this.runner.whenIdle(), new Alarm().sleep(EXECUTOR_KILL_GRACE_MS + HAND_BACK_MS)]);
     await this.consumer.close();
     await this.heartbeat.stop().catch((error: unknown) => this.log.debug('could not deregister', { error }));
   }
