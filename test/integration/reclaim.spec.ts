@@ -1,6 +1,7 @@
 /** T7: which attempts count as lost, and who may take them back. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { decide } from '#common/domain/outcome.js';
+import { DeadLetterRepository } from '#common/database/dead-letter.repository.js';
+import { decide, type Outcome } from '#common/domain/outcome.js';
 import type { NewJob, StartedJob } from '#common/domain/job.js';
 import type { Fence } from '#common/database/leader-epochs.js';
 import type { LostAttempt } from '#common/database/run.repository.js';
@@ -34,7 +35,11 @@ async function run(changes: Partial<NewJob> = {}): Promise<StartedJob> {
 const lost = async () =>
   (await store.runs.findLost(1000)).filter(({ executorId }) => executorId === executor);
 const expireLease = () => store.turnClock('executors', executor, `lease_until = now() - interval '1 ms'`);
-const reclaim = (attempts: readonly LostAttempt[], fence = leader) =>
+const reclaim = (
+  attempts: readonly LostAttempt[],
+  fence = leader,
+  outcome: Outcome = { kind: 'lost', error },
+) =>
   store.runs.reclaim(
     fence,
     attempts.map((attempt) => ({
@@ -42,7 +47,7 @@ const reclaim = (attempts: readonly LostAttempt[], fence = leader) =>
       delivery: attempt.delivery,
       attempt: attempt.attempt,
       executorId: attempt.executorId,
-      decision: decide(attempt, { kind: 'lost', error }, 0),
+      decision: decide(attempt, outcome, 0),
       output: [],
     })),
   );
@@ -98,6 +103,34 @@ test('a job whose end was asked for is cancelled when its executor is gone', asy
   await store.jobs.cancel(job.id);
   await expireLease();
   expect(await reclaim(await lost())).toBe(1);
+  expect((await store.job(job.id)).state).toBe('cancelled');
+});
+
+test('so is one that would be dead otherwise, and no re-drive of dead jobs brings it back', async () => {
+  const uniqueKey = uniqueName('key');
+  const jobs = [
+    await run({ maxAttempts: 1, uniqueKey }),
+    await run({ onLost: 'fail' }),
+    await run({ retry: { strategy: 'none' } }),
+  ];
+  for (const { id } of jobs) await store.jobs.cancel(id);
+  await expireLease();
+  expect(await reclaim(await lost())).toBe(3);
+  for (const { id } of jobs) {
+    expect(await store.job(id)).toMatchObject({ state: 'cancelled', attempt: 1, error });
+    expect((await store.job(id)).finishedAt).toBeInstanceOf(Date);
+  }
+  expect(
+    await new DeadLetterRepository(store.prisma).redriveMatching({ queue, queuePatterns: null }, 1),
+  ).toBe(0);
+  await store.submit({ queue, uniqueKey });
+});
+
+test('and one whose executor lives, but has not ended it in time', async () => {
+  const job = await run({ maxAttempts: 1 });
+  await store.jobs.cancel(job.id);
+  await store.turnClock('jobs', job.id, `deadline = now() - interval '1 ms'`);
+  expect(await reclaim(await lost(), leader, { kind: 'timed_out', error })).toBe(1);
   expect((await store.job(job.id)).state).toBe('cancelled');
 });
 

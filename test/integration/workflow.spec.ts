@@ -160,6 +160,19 @@ describe('whatever ends a job, those that depend on it are told', () => {
     expect(await pair.states()).toBe('a:dead b:cancelled');
   });
 
+  test('the same of one whose cancel was asked for, which is what they are told', async () => {
+    const pair = await world.make({ a: '', b: 'a' }, { onLost: 'fail' });
+    await pair.start();
+    const { id, delivery, attempt } = pair.started('a');
+    await store.jobs.cancel(id);
+    const error = { name: 'ExecutorLost', message: 'lost' };
+    const lost = { jobId: id, delivery, attempt, executorId: world.executor, output: [] };
+    await store.runs.reclaim(world.leader, [{ ...lost, decision: { state: 'dead', error } }]);
+    expect(await pair.states()).toBe('a:cancelled b:cancelled');
+    expect((await pair.job('b')).error?.details).toMatchObject({ parentState: 'cancelled' });
+    expect((await pair.workflow()).state).toBe('cancelled');
+  });
+
   test('an end of which its author said nothing is settled by the leader, and by no deposed one', async () => {
     const pair = await world.make({ a: '', b: 'a!run', c: 'a' });
     await store.turnClock('jobs', pair.idOf('a'), `state = 'expired', finished_at = now()`);

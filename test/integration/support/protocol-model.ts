@@ -208,11 +208,15 @@ export class Model {
   }
 
   finish(run: Run, outcome: ModelOutcome): JobState | 'stale' {
+    return this.#end(run, (job) => this.#after(job, outcome));
+  }
+
+  #end(run: Run, after: (job: ModelJob) => JobState): JobState | 'stale' {
     const job = this.job(run.job);
     if (job.run !== run) return 'stale';
     this.#flush();
     job.run = undefined;
-    job.state = this.#after(job, outcome);
+    job.state = after(job);
     return job.state;
   }
 
@@ -266,7 +270,8 @@ export class Model {
   reclaim(leader: Leader): number | 'fenced' {
     if (leader === 'deposed') return 'fenced';
     return this.seen.filter(
-      ({ run, executorAlive }) => this.finish(run, executorAlive ? 'timed_out' : 'lost') !== 'stale',
+      ({ run, executorAlive }) =>
+        this.#end(run, (job) => this.#afterReclaim(job, executorAlive ? 'timed_out' : 'lost')) !== 'stale',
     ).length;
   }
 
@@ -286,6 +291,12 @@ export class Model {
     this.#ticks += 1;
     this.job(index).dueAt = this.#ticks;
     return this.#ticks;
+  }
+
+  /** No executor has said that the job failed: a cancel that was asked for is what ended it. */
+  #afterReclaim(job: ModelJob, outcome: 'timed_out' | 'lost'): JobState {
+    const state = this.#after(job, outcome);
+    return job.cancelRequested ? 'cancelled' : state;
   }
 
   #after(job: ModelJob, outcome: ModelOutcome): JobState {

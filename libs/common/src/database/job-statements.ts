@@ -291,10 +291,12 @@ const IS_LAST = `ended.state NOT IN ('scheduled', 'blocked') OR cancel_requested
  * Guard: state running, that very delivery, attempt and executor: an attempt that was taken back changes nothing. The
  * delivery tells two runs apart of which the first was handed back uncounted: they may share attempt and executor.
  * A job whose cancellation was asked for is neither tried again nor held: it becomes cancelled.
+ * @param standing what the caller's own guard adds to FROM
+ * @param overruled the states that a cancel overrules. Not the death that an executor reports: that came first.
  * Rows: id and resulting state of each accepted attempt; then, without id, the states that jobs which waited for these came
  * to, and one row without a state when limits of a queue have room again.
  */
-export const FINISH = (standing: string) => `
+export const FINISH = (standing: string, overruled = `'scheduled', 'blocked'`) => `
 ended AS (
   SELECT * FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::float8[], $6::bool[], $7::text[],
                        $8::jsonb[], $9::jsonb[], $10::jsonb[], $11::int[])
@@ -302,7 +304,7 @@ ended AS (
 ),
 accepted AS (
   UPDATE jobs SET
-    state = CASE WHEN ended.state IN ('scheduled', 'blocked') AND cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE ended.state END,
+    state = CASE WHEN ended.state IN (${overruled}) AND cancel_requested_at IS NOT NULL THEN 'cancelled' ELSE ended.state END,
     attempt = ended.attempt - CASE WHEN ended.counted THEN 0 ELSE 1 END,
     run_at = CASE WHEN ended.state = 'scheduled' THEN now() + ended.delay_ms * interval '1 millisecond' ELSE run_at END,
     finished_at = CASE WHEN ${IS_LAST} THEN now() END,
@@ -335,11 +337,14 @@ output AS (
   JOIN accepted ON accepted.id = o.job_id
 )${FINISHED}`;
 
-/** T7, reclaim, second half: the same for attempts whose executor is gone, by a leader whose epoch ($12, $13) stands. */
+/**
+ * T7, reclaim, second half: the same for attempts whose executor is gone, by a leader whose epoch ($12, $13) stands. Nobody can
+ * say that such a job failed before it was cancelled; so it is not dead, and no re-drive of dead jobs brings it back.
+ */
 export const RECLAIM_JOBS = `/* reclaim_jobs */
 WITH standing AS MATERIALIZED (
   SELECT 1 FROM leader_epochs WHERE election = $12 AND epoch = $13 FOR SHARE
-),${FINISH(', standing')}${FINISHED}`;
+),${FINISH(', standing', `'scheduled', 'blocked', 'dead'`)}${FINISHED}`;
 
 /** Whether somebody still holds a running job j: the worker outside that leased it, or else its executor e. */
 const HOLDER_LIVES = `CASE WHEN j.lease_until IS NULL THEN e.id IS NOT NULL AND e.lease_until > now() ELSE j.lease_until > now() END`;
