@@ -1,10 +1,12 @@
 /** What retention deletes, what it keeps, and that nothing of a deleted job is left behind. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DeadLetterRepository } from '#common/database/dead-letter.repository.js';
+import { KeyedSubmissionRepository } from '#common/database/keyed-submission.repository.js';
 import type { Fence } from '#common/database/leader-epochs.js';
 import { PruneRepository } from '#common/database/prune.repository.js';
 import { v7 as uuidv7 } from 'uuid';
-import { TestStore } from './support/database.js';
+import { uniqueName } from '../support/environment.js';
+import { newJob, TestStore } from './support/database.js';
 
 const HOUR_MS = 3_600_000;
 const RETENTION = { succeededMs: HOUR_MS, cancelledMs: HOUR_MS, expiredMs: HOUR_MS, deadMs: 3 * HOUR_MS };
@@ -96,4 +98,27 @@ test('a purge of dead letters leaves nothing behind either', async () => {
   const letters = new DeadLetterRepository(store.prisma);
   expect(await letters.purgeMatching({ queuePatterns: null })).toBeGreaterThan(0);
   expect(await rowsOf(id)).toEqual([0, 0, 0, 0]);
+});
+
+test('an Idempotency-Key answers with its job for a day, and is forgotten after that', async () => {
+  const keyed = new KeyedSubmissionRepository(store.prisma);
+  const submit = (key: string) => keyed.submitIdempotent(newJob(), { key, requestHash: 'x' });
+  const first = async (key: string, minutesAgo: number) => {
+    const submission = await submit(key);
+    if (submission.kind !== 'created') throw new Error('the key was known already');
+    await store.prisma.query(
+      `UPDATE idempotency_keys SET created_at = now() - $2::float8 * interval '1 minute' WHERE key = $1`,
+      key,
+      minutesAgo,
+    );
+    return submission.job.id;
+  };
+  const [younger, older] = [uniqueName('key'), uniqueName('key')];
+  const [kept] = [await first(younger, 24 * 60 - 1), await first(older, 24 * 60 + 1)];
+
+  const deposed = { ...leader, epoch: leader.epoch - 1n };
+  expect(await pruner.pruneIdempotencyKeys(deposed, 1000)).toBe(0);
+  expect(await pruner.pruneIdempotencyKeys(leader, 1000)).toBe(1);
+  expect(await submit(younger)).toMatchObject({ kind: 'replayed', job: { id: kept } });
+  expect(await submit(older)).toMatchObject({ kind: 'created' });
 });
