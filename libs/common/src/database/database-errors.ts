@@ -24,8 +24,8 @@ const SERVER_CONDITION = /^(08|28|3D|53|57|58)/;
 /** SQLSTATE classes that speak of the values given: data exception, constraint violation. */
 const VALUE_FAULT = /^(22|23)/;
 
-/** SQLSTATE of a statement that statement_timeout ended. */
-const CANCELED = '57014';
+/** SQLSTATEs of what took too long: a statement, and a transaction whose process did not go on with it. */
+const TOO_SLOW: readonly (string | undefined)[] = ['57014', '25P03'];
 /** Prisma's own code for a transaction that got no connection in time, or took too long. */
 const TRANSACTION_TIMEOUT = 'P2028';
 /** What the driver says, which has no codes for it: no connection free, or made, or no answer on one, in time. */
@@ -34,7 +34,7 @@ const DRIVER_TIMEOUT =
 
 function isTimeout(error: unknown): boolean {
   if (error instanceof Prisma.PrismaClientKnownRequestError)
-    return error.code === TRANSACTION_TIMEOUT || sqlState(error) === CANCELED;
+    return error.code === TRANSACTION_TIMEOUT || TOO_SLOW.includes(sqlState(error));
   return error instanceof Error && DRIVER_TIMEOUT.test(error.message);
 }
 
@@ -51,7 +51,7 @@ export function isUnavailable(error: unknown): boolean {
   if (error instanceof Prisma.PrismaClientValidationError) return false;
   const state = sqlState(error);
   // Without a SQLSTATE the statement never got an answer: refused, cut off or timed out.
-  return state === undefined || SERVER_CONDITION.test(state);
+  return state === undefined || SERVER_CONDITION.test(state) || TOO_SLOW.includes(state);
 }
 
 export function isDeadlock(error: unknown): boolean {

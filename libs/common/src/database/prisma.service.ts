@@ -11,6 +11,12 @@ import { PrismaClient } from './generated/client.js';
 const CONNECT_TIMEOUT_MS = 5000;
 /** No statement of ours takes this long; one that does is ended by Postgres, in milliseconds. */
 const STATEMENT_TIMEOUT_MS = 30_000;
+/**
+ * A transaction whose process says nothing for so long is undone by Postgres, and lets go of what it had locked: whoever is
+ * paused or cut off half-way must not hold others up. Shorter than an executor's lease and a leader's session, so that who
+ * takes over finds nothing locked; longer than the 2 s that the next statement takes on a slow link. In milliseconds.
+ */
+const IDLE_TRANSACTION_TIMEOUT_MS = 3000;
 
 /** How often a statement is the victim of a deadlock before that is an error. */
 const MAX_DEADLOCKS = 5;
@@ -70,7 +76,7 @@ export class PrismaService extends PrismaClient implements OnApplicationShutdown
         statement_timeout: statementTimeoutMs,
         // A server that vanished without closing the connection must not hold a caller for ever.
         query_timeout: statementTimeoutMs + 5000,
-        idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+        idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
         keepAlive: true,
         ...(sessionOptions === undefined ? {} : { options: sessionOptions }),
       },
@@ -95,7 +101,7 @@ export class PrismaService extends PrismaClient implements OnApplicationShutdown
 
   /**
    * Runs statements that take effect together or not at all. A deadlock undoes all of them.
-   * @param work is given what runs one of them; done anew after a deadlock
+   * @param work is given what runs one of them; done anew after a deadlock. It must not wait for anything else in between.
    * @throws DatabaseUnavailableError; what Prisma throws for every other error of Postgres; what `work` throws
    */
   async inTransaction<Result>(work: (query: Query) => Promise<Result>): Promise<Result> {
