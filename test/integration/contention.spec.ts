@@ -1,5 +1,6 @@
 /** Many requests at once about the same few jobs: they wait for each other, but no connection of the pool waits for another one. */
 import { randomUUID } from 'node:crypto';
+import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { JobTypeRepository } from '#common/database/job-type.repository.js';
 import { KeyedSubmissionRepository } from '#common/database/keyed-submission.repository.js';
@@ -9,6 +10,7 @@ import { Notifier } from '#common/database/notifications.js';
 import { WorkflowRepository } from '#common/database/workflow.repository.js';
 import { decideUnfailed } from '#common/domain/outcome.js';
 import { uniqueName } from '../support/environment.js';
+import { eventually } from '../support/eventually.js';
 import { newJob, TestStore } from './support/database.js';
 
 const AT_ONCE = 64;
@@ -84,4 +86,40 @@ test('64 cancels, ends and outputs at once of the same jobs, workflows and lease
   };
   const answers = await Promise.allSettled(Array.from({ length: AT_ONCE }, (_, index) => one(index)));
   expect(answers.filter(({ status }) => status === 'rejected')).toEqual([]);
+});
+
+test('unique keys whose jobs somebody holds delay neither other keys nor anything else', async () => {
+  const keyed = new KeyedSubmissionRepository(store.prisma);
+  const replace = (uniqueKey: string) =>
+    keyed.submitUnique({ ...newJob(), uniqueKey }, 'replace', undefined, () => true);
+  const [held = '', ...others] = Array.from({ length: CONNECTIONS * 2 }, () => uniqueName('key'));
+  for (const key of [held, ...others]) await replace(key);
+  const holder = new pg.Client({ connectionString: store.url });
+  await holder.connect();
+  const hold = (keys: string[]) =>
+    holder.query('SELECT 1 FROM jobs WHERE unique_key = ANY ($1) FOR UPDATE', [keys]);
+  const waiting = async () => {
+    const { rows } = await holder.query<{ count: number }>(
+      `SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    return rows[0]?.count;
+  };
+  try {
+    await holder.query('BEGIN');
+    await hold([held]);
+    const conflicts = Array.from({ length: AT_ONCE }, () => replace(held));
+    await eventually(async () => expect(await waiting()).toBe(1));
+    expect(await replace(uniqueName('key'))).toMatchObject({ kind: 'created' });
+    expect(await waiting()).toBe(1);
+
+    await hold(others);
+    const more = others.map(replace);
+    await eventually(async () => expect(await waiting()).toBe(CONNECTIONS / 2));
+    expect(await store.submit()).toMatchObject({ state: 'scheduled' });
+    await holder.query('COMMIT');
+    for (const submission of await Promise.all([...conflicts, ...more]))
+      expect(submission).toMatchObject({ kind: 'created' });
+  } finally {
+    await holder.end();
+  }
 });

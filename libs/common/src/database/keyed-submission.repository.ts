@@ -5,6 +5,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Job, NewJob } from '#common/domain/job.js';
 import { Batcher } from '#common/runtime/batcher.js';
+import { KeyedTurns } from '#common/runtime/keyed-turns.js';
 import { Semaphore } from '#common/runtime/semaphore.js';
 import { isValueFault } from './database-errors.js';
 import { newJobColumns, storedJob, type NewJobTimes } from './job.repository.js';
@@ -61,10 +62,14 @@ export class KeyedSubmissionRepository {
     isItemFault: isValueFault,
   });
 
-  /** Conflicts wait for each other here, and not in connections that other requests need. */
-  readonly #uniqueTurns = new Semaphore(2);
+  /** Those with one unique key wait for each other here, and not in connections that others need. */
+  readonly #uniqueTurns = new KeyedTurns();
+  /** And if all their keys are held up by somebody, the other half of the connections is left for everything else. */
+  readonly #uniqueConnections: Semaphore;
 
-  constructor(private readonly prisma: PrismaService) {}
+  constructor(private readonly prisma: PrismaService) {
+    this.#uniqueConnections = new Semaphore(Math.floor(prisma.connections / 2));
+  }
 
   /** Stores a job unless its Idempotency-Key has been used. Submissions that arrive together share one commit. */
   submitIdempotent(job: NewJob, key: IdempotencyKey): Promise<Submission> {
@@ -131,16 +136,19 @@ export class KeyedSubmissionRepository {
     key: IdempotencyKey | undefined,
     mayTouch: (queue: string) => boolean,
   ): Promise<Submission> {
-    const release = await this.#uniqueTurns.acquire();
-    try {
-      // Only a dead job that is re-driven in the same moment can take the key in between; then look again.
-      let submission: Submission | 'repeated' | 'raced';
-      do submission = await this.#tryUnique(job, policy, key, mayTouch);
-      while (submission === 'raced');
-      if (submission !== 'repeated') return submission;
-    } finally {
-      release();
-    }
+    const submission = await this.#uniqueTurns.take(job.uniqueKey, async () => {
+      const release = await this.#uniqueConnections.acquire();
+      try {
+        // Only a dead job that is re-driven in the same moment can take the key in between; then look again.
+        for (;;) {
+          const tried = await this.#tryUnique(job, policy, key, mayTouch);
+          if (tried !== 'raced') return tried;
+        }
+      } finally {
+        release();
+      }
+    });
+    if (submission !== 'repeated') return submission;
     if (key === undefined) throw new Error('only a submission with an Idempotency-Key can be a repetition');
     return (await this.#replays([key]))(key);
   }

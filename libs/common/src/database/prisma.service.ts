@@ -56,6 +56,9 @@ async function despiteDeadlocks<Result>(attempt: () => Promise<Result>): Promise
 
 @Injectable()
 export class PrismaService extends PrismaClient implements OnApplicationShutdown {
+  /** How many the pool has at most. */
+  readonly connections: number;
+
   /**
    * @param sessionOptions settings of each connection, as Postgres takes them on its command line
    * @param statementTimeoutMs after which Postgres ends a statement, in milliseconds
@@ -87,6 +90,7 @@ export class PrismaService extends PrismaClient implements OnApplicationShutdown
       },
     );
     super({ adapter });
+    this.connections = environment.PG_MAX_CONNS;
   }
 
   /**
