@@ -3,6 +3,8 @@ import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PrismaService } from '#common/database/prisma.service.js';
+import { createLogger } from '#common/logging/logger.js';
 import { withPostgres } from '#tools/sql.js';
 import { runCommand, tail } from '#tools/run-command.js';
 import { findPostgres } from '#tools/servers/postgres-binaries.js';
@@ -119,6 +121,15 @@ describe.skipIf(!HELM_RUNS_HERE || binaries === undefined)("the chart's second P
   const write = ({ url }: Node, value: number) =>
     withPostgres(url, (connection) => connection.query('INSERT INTO kept VALUES ($1)', [value]));
 
+  /** What a service that was pointed to this one would say of it. */
+  async function readiness({ url }: Node): Promise<string | undefined> {
+    const log = createLogger({ service: 'test', instance: 'test', level: 'error', format: 'json' });
+    const prisma = new PrismaService({ DATABASE_URL: url, PG_MAX_CONNS: 2 }, 'triumvir-test', log);
+    const fault = await prisma.check();
+    await prisma.onApplicationShutdown();
+    return fault;
+  }
+
   test('copies the first, follows what is written there, takes no writes, and goes on after both were away', async () => {
     await withPostgres(primary.url, (connection) => connection.query('CREATE TABLE kept (value integer)'));
     await write(primary, 1);
@@ -129,6 +140,7 @@ describe.skipIf(!HELM_RUNS_HERE || binaries === undefined)("the chart's second P
     await write(primary, 2);
     await eventually(async () => expect(await valuesAt(standby)).toEqual([1, 2]));
     await expect(write(standby, 3)).rejects.toThrow(/read-only/);
+    expect(await readiness(standby)).toContain('standby');
     const followers = await withPostgres(primary.url, (connection) =>
       connection.query('SELECT application_name, state FROM pg_stat_replication'),
     );

@@ -19,8 +19,8 @@ export class DatabaseUnavailableError extends Error {
   }
 }
 
-/** SQLSTATE classes that speak of the server's condition: connection, authorisation, no such database, resources, intervention, system. */
-const SERVER_CONDITION = /^(08|28|3D|53|57|58)/;
+/** SQLSTATE classes that speak of the server's condition: connection, authorisation, no such database, resources, intervention, system; and read-only. */
+const SERVER_CONDITION = /^(08|28|3D|53|57|58|25006)/;
 /** SQLSTATE classes that speak of the values given: data exception, constraint violation. */
 const VALUE_FAULT = /^(22|23)/;
 

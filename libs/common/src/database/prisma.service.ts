@@ -132,12 +132,15 @@ export class PrismaService extends PrismaClient implements OnApplicationShutdown
     }
   }
 
-  /** For readiness: undefined when Postgres answers and the schema is there, else what is wrong. */
+  /** For readiness: undefined when Postgres answers, takes writes and has the schema, else what is wrong. */
   async check(): Promise<string | undefined> {
-    const [{ migrated } = { migrated: false }] = await this.query<{ migrated: boolean }>(
-      `/* check */ SELECT to_regclass('job_types') IS NOT NULL AS migrated`,
+    const [state] = await this.query<{ standby: boolean; readOnly: boolean; migrated: boolean }>(
+      `/* check */ SELECT pg_is_in_recovery() AS standby, current_setting('transaction_read_only') = 'on' AS "readOnly",
+                          to_regclass('job_types') IS NOT NULL AS migrated`,
     );
-    return migrated ? undefined : 'the database has not been migrated';
+    if (state?.standby === true) return 'the database is a standby, which takes no writes';
+    if (state?.readOnly === true) return 'the database is read-only';
+    return state?.migrated === true ? undefined : 'the database has not been migrated';
   }
 
   async onApplicationShutdown(): Promise<void> {

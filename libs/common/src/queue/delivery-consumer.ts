@@ -6,7 +6,7 @@ import type { Delivery } from '#common/domain/job.js';
 import type { Logger } from '#common/logging/logger.js';
 import { waitUntil } from '#common/runtime/wait-until.js';
 import { decodeEnvelope, type EnvelopeData } from './envelope.js';
-import { connectConsumer, faultOf } from './redis-connection.js';
+import { connectConsumer, faultFinder } from './redis-connection.js';
 
 export interface ConsumerOptions {
   /** Envelopes of one queue that are worked on at the same time. */
@@ -17,6 +17,8 @@ export interface ConsumerOptions {
 
 export class DeliveryConsumer {
   readonly #redis: Redis;
+  /** For readiness: tells what is wrong, or undefined. */
+  readonly check: () => Promise<string | undefined>;
   readonly #workers = new Map<string, Worker<EnvelopeData>>();
 
   constructor(
@@ -25,10 +27,7 @@ export class DeliveryConsumer {
     private readonly log: Logger,
   ) {
     this.#redis = connectConsumer(environment, log);
-  }
-
-  check(): Promise<string | undefined> {
-    return faultOf(this.#redis);
+    this.check = faultFinder(this.#redis, environment);
   }
 
   /** Starts to drain a queue; does nothing when it is drained already. */

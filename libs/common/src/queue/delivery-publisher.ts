@@ -6,7 +6,7 @@ import type { Redis } from 'ioredis';
 import type { RedisEnvironment } from '#common/config/environment.js';
 import type { Logger } from '#common/logging/logger.js';
 import { decodeEnvelope, encodeEnvelope, envelopeId, type Envelope, type EnvelopeData } from './envelope.js';
-import { connectPublisher, faultOf } from './redis-connection.js';
+import { connectPublisher, faultFinder } from './redis-connection.js';
 
 /** An envelope leaves no trace in Redis: what became of its jobs is in Postgres. */
 const ENVELOPE_OPTIONS: JobsOptions = { removeOnComplete: true, removeOnFail: true, attempts: 1 };
@@ -16,6 +16,8 @@ const EVENTS_KEPT = 100;
 /** Emits `connected` when Redis can be reached (again): it may have forgotten what it was told. */
 export class DeliveryPublisher extends EventEmitter<{ connected: [] }> implements OnApplicationShutdown {
   readonly #redis: Redis;
+  /** For readiness: tells what is wrong, or undefined. */
+  readonly check: () => Promise<string | undefined>;
   readonly #queues = new Map<string, Queue<EnvelopeData>>();
 
   constructor(
@@ -24,15 +26,12 @@ export class DeliveryPublisher extends EventEmitter<{ connected: [] }> implement
   ) {
     super();
     this.#redis = connectPublisher(environment, log);
+    this.check = faultFinder(this.#redis, environment);
     this.#redis.on('ready', () => this.emit('connected'));
   }
 
   get connected(): boolean {
     return this.#redis.status === 'ready';
-  }
-
-  check(): Promise<string | undefined> {
-    return faultOf(this.#redis);
   }
 
   /**

@@ -8,6 +8,8 @@ const MAX_RECONNECT_PAUSE_MS = 1000;
 const MAX_LOADING_PAUSE_MS = 250;
 /** A publisher would rather hear of a failure than wait for a silent server, in milliseconds. */
 const COMMAND_TIMEOUT_MS = 5000;
+/** What a look whether Redis can be written to leaves there vanishes by itself, in milliseconds. */
+const READY_KEY_MS = 10_000;
 
 /** A client for the Redis of the environment. */
 export function clientOf(environment: RedisEnvironment, options: RedisOptions): Redis {
@@ -45,11 +47,31 @@ function connect(environment: RedisEnvironment, options: RedisOptions, log: Logg
   return redis;
 }
 
-/** Resolves with what is wrong, or undefined; not while Redis is frozen, which keeps its connections. */
-export async function faultOf(redis: Redis): Promise<string | undefined> {
-  if (redis.status !== 'ready') return 'not connected';
-  await redis.ping();
-  return undefined;
+/**
+ * What tells what is wrong, or undefined; not while Redis is frozen, which keeps its connections. It writes, because a Redis
+ * that is out of memory, or cannot write its file, answers everything else. Questions that nobody has answered do not pile up.
+ */
+export function faultFinder(
+  redis: Redis,
+  { REDIS_PREFIX }: RedisEnvironment,
+): () => Promise<string | undefined> {
+  let asked: Promise<string | undefined> | undefined;
+  const ask = async () => {
+    try {
+      await redis.set(`${REDIS_PREFIX}:ready`, '1', 'PX', READY_KEY_MS);
+      return undefined;
+    } catch (error) {
+      if (error instanceof Error && error.name === 'ReplyError')
+        return `cannot be written to: ${error.message}`;
+      throw error;
+    } finally {
+      asked = undefined;
+    }
+  };
+  return async () => {
+    if (redis.status !== 'ready') return 'not connected';
+    return (asked ??= ask());
+  };
 }
 
 /** For publishing: a command fails fast while Redis is away, because its caller keeps what it wanted to say. */
