@@ -10,11 +10,17 @@ const overdue = (jobId: string, queue = 'default'): OverdueDelivery => ({ jobId,
 function setUp(world: {
   overdue?: OverdueDelivery[];
   waiting?: Record<string, string[]>;
-  marked?: boolean;
+  marks?: Set<number>;
   connected?: boolean;
   fencedBy?: boolean;
 }) {
-  const { overdue: found = [], waiting = {}, marked = true, connected = true, fencedBy = false } = world;
+  const {
+    overdue: found = [],
+    waiting = {},
+    marks = new Set([0]),
+    connected = true,
+    fencedBy = false,
+  } = world;
   const findOverdue = vi.fn<(shard: object, ageMs: number) => Promise<OverdueDelivery[]>>(async () => found);
   const takeBack = vi.fn<(term: Term, lost: readonly OverdueDelivery[]) => Promise<number | 'fenced'>>(
     async (_term, lost) => (fencedBy ? 'fenced' : lost.length),
@@ -24,7 +30,8 @@ function setUp(world: {
     { findOverdue, takeBack } as unknown as FeedRepository,
     {
       connected,
-      markPresent: async () => marked,
+      isMarked: async (shard: number) => marks.has(shard),
+      mark: async (shard: number) => void marks.add(shard),
       waiting: async (queue: string) => new Set(waiting[queue]),
     } as unknown as DeliveryPublisher,
     { warn: () => undefined } as unknown as Logger,
@@ -35,9 +42,10 @@ function setUp(world: {
     signal: new AbortController().signal,
     fenced,
   };
-  const sweep = (suspicious = false) => sweeper.sweep(term, { number: 0, of: 1 }, suspicious);
+  const sweep = (suspicious = false, number = 0) => sweeper.sweep(term, { number, of: 2 }, suspicious);
   const taken = () => takeBack.mock.calls.flatMap(([, lost]) => lost.map(({ jobId }) => jobId));
-  return { sweep, findOverdue, takeBack, taken, fenced };
+  const ages = () => findOverdue.mock.calls.map(([, ageMs]) => ageMs);
+  return { sweep, findOverdue, takeBack, taken, ages, fenced, marks };
 }
 
 test('what the queue does not hold is taken back; what still waits there is not', async () => {
@@ -56,14 +64,32 @@ test('nothing lost: nothing is written', async () => {
 });
 
 test('usually only old deliveries are suspected; after an outage of Redis, or when it was emptied, young ones too', async () => {
-  const age = async (marked: boolean, suspicious: boolean) => {
-    const { sweep, findOverdue } = setUp({ marked });
+  const age = async (marks: number[], suspicious: boolean) => {
+    const { sweep, ages } = setUp({ marks: new Set(marks) });
     await sweep(suspicious);
-    return findOverdue.mock.calls[0]?.[1];
+    return ages()[0];
   };
-  expect(await age(true, false)).toBe(3000);
-  expect(await age(true, true)).toBe(250);
-  expect(await age(false, false)).toBe(250);
+  expect(await age([0], false)).toBe(3000);
+  expect(await age([0], true)).toBe(250);
+  expect(await age([], false)).toBe(250);
+});
+
+test('every shard finds out for itself that Redis was emptied, and once', async () => {
+  const { sweep, ages } = setUp({ marks: new Set() });
+  for (const shard of [0, 1, 0, 1]) await sweep(false, shard);
+  expect(ages()).toEqual([250, 250, 3000, 3000]);
+});
+
+test('that Redis was emptied is known until a look for what was lost has come to its end', async () => {
+  const { sweep, ages, findOverdue, takeBack, taken } = setUp({ marks: new Set(), overdue: [overdue('a')] });
+  findOverdue.mockRejectedValueOnce(new Error('Postgres is away'));
+  await expect(sweep()).rejects.toThrow('away');
+  takeBack.mockRejectedValueOnce(new Error('Postgres is away'));
+  await expect(sweep()).rejects.toThrow('away');
+  expect(await sweep()).toBe(1);
+  await sweep();
+  expect(ages()).toEqual([250, 250, 250, 3000]);
+  expect(taken()).toEqual(['a', 'a', 'a']);
 });
 
 test('while Redis is away nobody knows what it holds, so nothing is taken back', async () => {
@@ -73,7 +99,9 @@ test('while Redis is away nobody knows what it holds, so nothing is taken back',
 });
 
 test('a leader that is fenced ends its term', async () => {
-  const { sweep, fenced } = setUp({ overdue: [overdue('a')], fencedBy: true });
+  const { sweep, fenced, marks } = setUp({ marks: new Set(), overdue: [overdue('a')], fencedBy: true });
   expect(await sweep()).toBe(0);
   expect(fenced).toHaveBeenCalledOnce();
+  // Its successor has to look yet.
+  expect(marks).toEqual(new Set());
 });

@@ -31,23 +31,22 @@ export class Sweeper {
    */
   async sweep(term: Term, shard: Shard, suspicious: boolean): Promise<number> {
     if (!this.publisher.connected) return 0;
-    const emptied = !(await this.publisher.markPresent());
-    const overdue = await this.repository.findOverdue(
-      shard,
-      suspicious || emptied ? IN_FLIGHT_MS : OVERDUE_MS,
-      SWEEP_LIMIT,
-    );
-    if (overdue.length === 0) return 0;
-
-    const lost = await this.#notWaiting(overdue);
-    if (lost.length === 0) return 0;
-    const swept = await this.repository.takeBack(term, lost);
+    const emptied = !(await this.publisher.isMarked(shard.number));
+    const swept = await this.#takeBackLost(term, shard, suspicious || emptied ? IN_FLIGHT_MS : OVERDUE_MS);
     if (swept === 'fenced') {
       term.fenced();
       return 0;
     }
     if (swept > 0) this.log.warn('swept deliveries that the queue had lost', { swept, emptied, suspicious });
+    // Not before: after a look that failed half-way the next one has to know too that Redis was emptied.
+    if (emptied) await this.publisher.mark(shard.number);
     return swept;
+  }
+
+  async #takeBackLost(term: Term, shard: Shard, ageMs: number): Promise<number | 'fenced'> {
+    const overdue = await this.repository.findOverdue(shard, ageMs, SWEEP_LIMIT);
+    const lost = overdue.length === 0 ? [] : await this.#notWaiting(overdue);
+    return lost.length === 0 ? 0 : this.repository.takeBack(term, lost);
   }
 
   async #notWaiting(overdue: readonly OverdueDelivery[]): Promise<OverdueDelivery[]> {

@@ -68,13 +68,16 @@ export class DeliveryPublisher extends EventEmitter<{ connected: [] }> implement
     );
   }
 
-  /**
-   * Leaves a mark in Redis that survives everything but losing the data.
-   * @returns true when the mark was there already, false when Redis is new or was emptied
-   */
-  async markPresent(): Promise<boolean> {
+  /** Whether a shard's mark is there; if not, Redis is new or was emptied. */
+  async isMarked(shard: number): Promise<boolean> {
     this.#requireConnection();
-    return (await this.#redis.set(`${this.environment.REDIS_PREFIX}:mark`, '1', 'NX')) === null;
+    return (await this.#redis.exists(this.#markOf(shard))) === 1;
+  }
+
+  /** Leaves a mark in Redis that survives everything but losing the data. */
+  async mark(shard: number): Promise<void> {
+    this.#requireConnection();
+    await this.#redis.set(this.#markOf(shard), '1');
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -85,6 +88,11 @@ export class DeliveryPublisher extends EventEmitter<{ connected: [] }> implement
   /** BullMQ waits for a connection without end, so it is only called when there is one. */
   #requireConnection(): void {
     if (!this.connected) throw new Error('Redis is not connected');
+  }
+
+  /** Not a name that a queue's keys could have. */
+  #markOf(shard: number): string {
+    return `${this.environment.REDIS_PREFIX}:mark-${shard}`;
   }
 
   #queue(name: string): Queue<EnvelopeData> {
