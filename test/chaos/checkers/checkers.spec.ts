@@ -56,7 +56,8 @@ const finished = transition({
 });
 
 const fault: FaultRecord = {
-  name: 'leader-killed',
+  name: 'executor-killed',
+  mayRepeat: true,
   fromMs: 5000,
   toMs: 6000,
   measuredFrom: 'start',
@@ -212,8 +213,26 @@ describe('checker 4, duplicates only under faults', () => {
     const covering = { ...fault, fromMs: 0, toMs: 100 };
     expect(failing({ ledger: [run, second], faults: [covering] })).toBe('');
     expect(findDuplicates({ ...good, ledger: [run, second], faults: [covering] })).toMatchObject([
-      { jobId: JOB, fault: { name: 'leader-killed' } },
+      { jobId: JOB, fault: { name: 'executor-killed' } },
     ]);
+  });
+
+  it('fails when no fault was near but such as must not make a job run twice, and names the nearest', () => {
+    const other = { ...fault, name: 'redis-flushed', mayRepeat: false, fromMs: 1000, toMs: 2000 };
+    expect(failing({ ledger: [run, second], faults: [other] })).toBe('4');
+    expect(findDuplicates({ ...good, ledger: [run, second], faults: [other] })).toMatchObject([
+      { fault: { name: 'redis-flushed' } },
+    ]);
+  });
+
+  it('accepts it where one fault may do that, however near another one was that may not', () => {
+    const other = { ...fault, name: 'redis-flushed', mayRepeat: false, fromMs: 1000, toMs: 2000 };
+    const covering = { ...fault, fromMs: 0, toMs: 100 };
+    for (const faults of [
+      [other, covering],
+      [covering, other],
+    ])
+      expect(failing({ ledger: [run, second], faults })).toBe('');
   });
 
   it('does not count a retry after a designed failure', () => {

@@ -1,4 +1,4 @@
-/** Checker 4: a job runs more than once only where a fault, and the lease after it, account for that. */
+/** Checker 4: a job runs more than once only where a fault that may do that, and the lease after it, account for it. */
 import type { Evidence, FaultRecord, LedgerRun, Violation } from './evidence.js';
 import { groupBy } from './group-by.js';
 
@@ -7,7 +7,7 @@ export interface Duplicate {
   readonly jobId: string;
   readonly attempt: number;
   readonly atMs: number;
-  /** The fault that accounts for it. */
+  /** The fault that accounts for it; where there is none, the nearest of those that were on and may not repeat a job. */
   readonly fault: FaultRecord | undefined;
 }
 
@@ -19,7 +19,11 @@ export function findDuplicates({ ledger, faults, leaseMs }: Evidence): Duplicate
   const cause = (before: LedgerRun, run: LedgerRun): FaultRecord | undefined =>
     faults
       .filter(({ fromMs, toMs }) => fromMs <= run.startMs && toMs + leaseMs + RECLAIM_MS >= before.startMs)
-      .sort((a, b) => distance(a, before.startMs) - distance(b, before.startMs))[0];
+      .sort(
+        (a, b) =>
+          Number(b.mayRepeat) - Number(a.mayRepeat) ||
+          distance(a, before.startMs) - distance(b, before.startMs),
+      )[0];
   return [...groupBy(ledger, ({ jobId }) => jobId).values()].flatMap((unsorted) => {
     const runs = unsorted.toSorted((a, b) => a.startMs - b.startMs);
     return runs.flatMap((run, index): Duplicate[] => {
@@ -41,7 +45,8 @@ function failedByDesign(run: LedgerRun, next: LedgerRun): boolean {
 
 export function onlyCoveredDuplicates(evidence: Evidence): Violation[] {
   return findDuplicates(evidence).flatMap(({ jobId, attempt, atMs, fault }): Violation[] => {
-    if (fault !== undefined) return [];
-    return [{ what: `attempt ${attempt} of job ${jobId} ran once more without any fault`, jobId, atMs }];
+    if (fault?.mayRepeat === true) return [];
+    const when = fault === undefined ? 'without any fault' : `under ${fault.name}, which must not do that`;
+    return [{ what: `attempt ${attempt} of job ${jobId} ran once more ${when}`, jobId, atMs }];
   });
 }

@@ -65,6 +65,8 @@ export interface EpochChange {
 
 export interface FaultRecord {
   readonly name: string;
+  /** It may make a job run twice, as docs/GUARANTEES.md says under "Not promised". */
+  readonly mayRepeat: boolean;
   readonly fromMs: number;
   /** When its cause was gone. */
   readonly toMs: number;

@@ -30,6 +30,8 @@ export interface Fault {
   readonly measuredFrom: 'start' | 'end';
   /** The promise of ARCHITECTURE.md's table. */
   readonly boundMs: number;
+  /** An executor may lose its lease, or Postgres what it had not written: jobs can run twice. Nothing else excuses that. */
+  readonly mayRepeat?: true;
   /** Needs disks that can be made full. */
   readonly needsSmallDisk?: true;
   readonly inject: (context: FaultContext) => Promise<Undo>;

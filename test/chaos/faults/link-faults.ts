@@ -39,6 +39,9 @@ export const LINK_FAULTS: readonly Fault[] = Object.entries(MODES).flatMap(([mod
       return {
         name: `link-${mode}:${kind}-${server}`,
         harms: server,
+        // The lease is renewed in Postgres, and only there. What is lost between others are hints, or answers to what is
+        // fenced: BullMQ may redeliver what an executor without Redis has taken, but its delivery is void by then.
+        ...(kind === 'executor' && server === 'postgres' ? { mayRepeat: true as const } : {}),
         holdMs: HOLD_MS,
         measuredFrom: server === 'zookeeper' ? 'start' : 'end',
         boundMs: BOUND_MS[server],

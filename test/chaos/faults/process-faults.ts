@@ -59,10 +59,22 @@ const TAKEN_OVER_MS: Readonly<Record<Role, number>> = {
   store: NO_PAUSE_MS,
 };
 
+/**
+ * Of a service that is killed, or paused for longer than a lease: only executors have one. It runs out neither when an
+ * executor is blocked, since a thread of its own renews it, nor when it is told to go, since what it runs ends within the
+ * grace.
+ */
+const LEASE_LOST: Readonly<Record<Role, Pick<Fault, 'mayRepeat'>>> = {
+  leader: {},
+  executor: { mayRepeat: true },
+  store: {},
+};
+
 function killed(role: Role): Fault {
   return {
     name: `${role}-killed`,
     harms: KIND[role],
+    ...LEASE_LOST[role],
     holdMs: RESTART_MS,
     measuredFrom: 'start',
     boundMs: TAKEN_OVER_MS[role],
@@ -79,6 +91,7 @@ function paused(role: Role): Fault {
   return {
     name: `${role}-paused`,
     harms: KIND[role],
+    ...LEASE_LOST[role],
     holdMs: TAKEN_OVER_MS[role] + 4000,
     measuredFrom: 'start',
     boundMs: TAKEN_OVER_MS[role],
@@ -143,6 +156,7 @@ function clockOff(role: Role): Fault {
 const pausedInStart: Fault = {
   name: 'executor-paused-in-start',
   harms: 'executor',
+  mayRepeat: true,
   holdMs: RECLAIMED_MS + 4000,
   measuredFrom: 'start',
   boundMs: RECLAIMED_MS,

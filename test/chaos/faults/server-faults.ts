@@ -67,6 +67,7 @@ function redisFault(
 
 const nothing = async () => undefined;
 
+/** Whatever Redis forgets or repeats, only the row in Postgres entitles to a start: none of these makes a job run twice. */
 const REDIS_FAULTS: readonly Fault[] = [
   redisFault('redis-restarted', 0, async ({ redis }) => {
     await redis.stop();
@@ -115,16 +116,25 @@ function postgresFault(
 }
 
 const POSTGRES_FAULTS: readonly Fault[] = [
-  postgresFault('postgres-restarted-fast', 0, async ({ postgres }) => {
-    await postgres.stop();
-    return () => postgres.start();
-  }),
-  postgresFault('postgres-restarted-immediate', 0, async ({ postgres }) => {
-    // Ends every session as a crash would; at the start the log is replayed.
-    if (postgres.pid !== undefined) process.kill(postgres.pid, 'SIGQUIT');
-    while (postgres.pid !== undefined) await new Promise((resolve) => setTimeout(resolve, 20));
-    return () => postgres.start();
-  }),
+  {
+    ...postgresFault('postgres-restarted-fast', 0, async ({ postgres }) => {
+      await postgres.stop();
+      return () => postgres.start();
+    }),
+    // Nothing is forgotten, but a start that takes a busy machine two seconds is enough for executors to give up their leases.
+    mayRepeat: true,
+  },
+  {
+    ...postgresFault('postgres-restarted-immediate', 0, async ({ postgres }) => {
+      // Ends every session as a crash would; at the start the log is replayed.
+      if (postgres.pid !== undefined) process.kill(postgres.pid, 'SIGQUIT');
+      while (postgres.pid !== undefined) await new Promise((resolve) => setTimeout(resolve, 20));
+      return () => postgres.start();
+    }),
+    // Claims and starts do not wait for its disk.
+    mayRepeat: true,
+  },
+  // One session less renews no lease too late: the next renewal connects anew.
   postgresFault('postgres-backend-terminated', 0, async (_, { system }) => {
     await system.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -143,6 +153,8 @@ const POSTGRES_FAULTS: readonly Fault[] = [
         if (postgres.pid === undefined) await postgres.start();
       };
     }),
+    // It crashes, and is away for longer than a lease.
+    mayRepeat: true,
     needsSmallDisk: true,
   },
 ];

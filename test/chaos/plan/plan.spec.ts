@@ -56,6 +56,22 @@ describe('faultsNamed', () => {
     expect(() => faultsNamed(['meteorite'])).toThrow('There is no fault meteorite');
   });
 
+  it('lets those make a job run twice that cost an executor its lease or Postgres its memory, and no others', () => {
+    const names = faultsNamed([]).flatMap(({ name, mayRepeat }) => (mayRepeat === true ? [name] : []));
+    expect(names.toSorted()).toEqual([
+      'executor-killed',
+      'executor-paused',
+      'executor-paused-in-start',
+      'link-cut:executor-postgres',
+      'link-silent:executor-postgres',
+      'link-slow:executor-postgres',
+      'link-torn:executor-postgres',
+      'postgres-disk-full',
+      'postgres-restarted-fast',
+      'postgres-restarted-immediate',
+    ]);
+  });
+
   it('names every fault once', () => {
     const names = faultsNamed([]).map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);

@@ -41,7 +41,8 @@ export class Injector {
     ]);
     const toMs = Date.now();
     const firstMs = measuredFrom === 'start' ? fromStart : await this.recovery.measure(toMs);
-    return { name, fromMs, toMs, measuredFrom, boundMs, ...(await this.#settle(firstMs, toMs)) };
+    const mayRepeat = fault.mayRepeat === true;
+    return { name, mayRepeat, fromMs, toMs, measuredFrom, boundMs, ...(await this.#settle(firstMs, toMs)) };
   }
 
   /** Two at once: what is promised of both together is the sum, from the end of the last. */
@@ -60,6 +61,7 @@ export class Injector {
     const toMs = Date.now();
     return {
       name: `${first.name} + ${second.name}`,
+      mayRepeat: first.mayRepeat === true || second.mayRepeat === true,
       fromMs,
       toMs,
       measuredFrom: 'end',

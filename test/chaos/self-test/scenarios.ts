@@ -19,6 +19,8 @@ export interface ScenarioContext {
 export interface Scenario {
   readonly services: Readonly<Record<ServiceKind, number>>;
   readonly envOf?: (kind: ServiceKind, id: string) => Readonly<Record<string, string>>;
+  /** What it does may make a job run twice even with all guards in place. */
+  readonly mayRepeat?: true;
   readonly play: (context: ScenarioContext) => Promise<void>;
 }
 
@@ -108,6 +110,7 @@ export const SCENARIOS: Readonly<Record<Guard, Scenario>> = {
       kind === 'executor'
         ? { EXECUTOR_KILL_GRACE_MS: '3000', EXECUTOR_QUEUES: id === 'executor-1' ? 'default' : 'other' }
         : {},
+    mayRepeat: true,
     play: async (context) => {
       const { system, client } = context;
       // The one that hangs must not be the one who reclaims.
@@ -147,6 +150,7 @@ export const SCENARIOS: Readonly<Record<Guard, Scenario>> = {
   // An executor dies with its jobs.
   reclaim: {
     services: { ...SMALL, executor: 2 },
+    mayRepeat: true,
     play: async (context) => {
       const { system } = context;
       const ids = await submit(context, 30, 2000, { retry: { strategy: 'fixed', delay: 0 } });

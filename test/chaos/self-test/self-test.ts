@@ -32,7 +32,7 @@ export async function runSelfTest(
 }
 
 async function play(guard: Guard, without: boolean, print: (line: string) => void): Promise<Evidence> {
-  const { services, envOf, play: scenario } = SCENARIOS[guard];
+  const { services, envOf, mayRepeat = false, play: scenario } = SCENARIOS[guard];
   const system = await System.start({
     folder: newRunFolder(`self-test-${guard}-${without ? 'off' : 'on'}`),
     services,
@@ -49,6 +49,7 @@ async function play(guard: Guard, without: boolean, print: (line: string) => voi
     await drain(system, print, DRAIN_WITHIN_MS);
     const fault: FaultRecord = {
       name: guard,
+      mayRepeat,
       fromMs,
       toMs: Date.now(),
       measuredFrom: 'end',
