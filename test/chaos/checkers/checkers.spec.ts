@@ -13,6 +13,8 @@ const submission: Submission = {
   result: 'ok',
   jobId: JOB,
   tries: 1,
+  cancelAsked: false,
+  hopeless: false,
 };
 
 const job: FinalJob = {
@@ -115,6 +117,44 @@ describe('checker 1, nothing lost', () => {
   it('fails when one submission became two jobs', () => {
     const other = { ...job, id: 'job-2', type: 'print' };
     expect(failing({ jobs: [job, other] })).toBe('1');
+  });
+
+  describe('ends', () => {
+    const ended = (state: string, change: Partial<FinalJob> = {}): Partial<Evidence> => ({
+      jobs: [{ ...job, state, ...change }],
+      transitions: [claimed, started, { ...finished, to: state }],
+    });
+    const cancelled = ended('cancelled', { history: [] });
+
+    it('fails when a job was cancelled and nobody had asked for it', () => {
+      expect(failing(cancelled)).toBe('1');
+      expect(failing({ ...cancelled, submissions: [{ ...submission, cancelAsked: true }] })).toBe('');
+    });
+
+    it('holds that against a job whose acknowledgement was lost, too', () => {
+      const unknown: Submission = { ...submission, result: 'unknown', jobId: undefined };
+      expect(failing({ ...cancelled, submissions: [unknown] })).toBe('1');
+      expect(failing({ submissions: [unknown] })).toBe('');
+    });
+
+    it.each([false, true])('fails when a job is dead that had attempts left (hopeless: %s)', (hopeless) => {
+      const submissions = [{ ...submission, hopeless }];
+      expect(failing({ ...ended('dead'), submissions })).toBe('1');
+      expect(failing({ ...ended('dead', { maxAttempts: 1 }), submissions })).toBe('');
+    });
+
+    it('fails when a job succeeded of which every attempt fails', () => {
+      expect(failing({ submissions: [{ ...submission, hopeless: true }] })).toBe('1');
+    });
+
+    it('fails when a job expired, which none of them can', () => {
+      expect(failing(ended('expired'))).toBe('1');
+    });
+
+    it('names the state', () => {
+      const [verdict] = judge({ ...good, ...cancelled });
+      expect(verdict?.violations[0]?.what).toContain('ended as cancelled');
+    });
   });
 
   it.each([

@@ -11,6 +11,10 @@ export interface Submission {
   readonly jobId: string | undefined;
   /** How often it was sent, always under the same Idempotency-Key. */
   readonly tries: number;
+  /** The client asked for its cancellation. */
+  readonly cancelAsked: boolean;
+  /** Every attempt fails by design. */
+  readonly hopeless: boolean;
 }
 
 /** What one run of a job's command wrote. */

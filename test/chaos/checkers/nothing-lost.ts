@@ -1,11 +1,11 @@
 /**
- * Checker 1: every acknowledged submission reaches an end state once faults stop, and what is said to have succeeded
- * has a complete entry in the ledger; and a submission that was repeated under its key is one job.
+ * Checker 1: every acknowledged submission reaches, once faults stop, an end state that what was submitted can have; what
+ * is said to have succeeded has a complete entry in the ledger; and a submission that was repeated under its key is one job.
  */
-import { END_STATES, type Evidence, type Violation } from './evidence.js';
+import { END_STATES, type Evidence, type FinalJob, type Submission, type Violation } from './evidence.js';
 
 export function nothingLost(evidence: Evidence): Violation[] {
-  return [...findLost(evidence), ...findDoubled(evidence)];
+  return [...findLost(evidence), ...findAstray(evidence), ...findDoubled(evidence)];
 }
 
 /** What was acknowledged and is not there, has not ended, or is said to have been done and was not. */
@@ -31,6 +31,37 @@ export function findLost({ submissions, jobs, ledger, transitions }: Evidence): 
     return [{ what, jobId: id, atMs: createdMs }];
   });
   return [...gone, ...unended, ...undone];
+}
+
+/** What ended, and not as it should have. */
+function findAstray({ submissions, jobs }: Evidence): Violation[] {
+  // By name, since a submission whose answer was lost may have become a job too.
+  const submitted = new Map(submissions.map((one) => [one.name, one]));
+  return jobs.flatMap((job): Violation[] => {
+    const { id, name, state, finishedMs, createdMs } = job;
+    const reason = END_STATES.has(state) ? astray(job, submitted.get(name ?? '')) : undefined;
+    if (reason === undefined) return [];
+    const what = `job ${id} (${name}) ended as ${state}, although ${reason}`;
+    return [{ what, jobId: id, atMs: finishedMs ?? createdMs }];
+  });
+}
+
+/** Why a job must not have ended as it did; undefined when it may have. */
+function astray(
+  { state, attempt, maxAttempts }: FinalJob,
+  submission: Submission | undefined,
+): string | undefined {
+  switch (state) {
+    case 'succeeded':
+      return submission?.hopeless === true ? 'every attempt fails by design' : undefined;
+    case 'cancelled':
+      return submission?.cancelAsked === true ? undefined : 'nobody asked for its cancellation';
+    case 'dead':
+      // The hopeless ones too are dead only after the last of their attempts.
+      return attempt >= maxAttempts ? undefined : `only ${attempt} of ${maxAttempts} attempts were used`;
+    default:
+      return 'nothing was submitted that can end so';
+  }
 }
 
 /** What was submitted again under its Idempotency-Key, and became a second job. */

@@ -8,6 +8,8 @@ export interface NewJob {
   readonly body: Readonly<Record<string, unknown>>;
   /** Goes on until it knows what became of the submission, for a while. */
   readonly persistent: boolean;
+  /** Every attempt fails by design. */
+  readonly hopeless?: boolean;
 }
 
 type Answer =
@@ -22,15 +24,24 @@ const TRY_AGAIN_MS = 300;
 const PERSIST_MS = 30_000;
 
 export class Client {
-  readonly submissions: Submission[] = [];
   /** Answers that no client should ever get. */
   readonly troubles: ServiceTrouble[] = [];
+  readonly #submitted: Omit<Submission, 'cancelAsked'>[] = [];
+  /** Ids of jobs. */
+  readonly #toBeCancelled = new Set<string>();
   readonly #underWay = new Map<string, number>();
   readonly #watchers = new Set<() => void>();
   #turn = 0;
 
   /** @param stores URLs, asked in turn */
   constructor(private readonly stores: readonly string[]) {}
+
+  get submissions(): Submission[] {
+    return this.#submitted.map((one) => ({
+      ...one,
+      cancelAsked: one.jobId !== undefined && this.#toBeCancelled.has(one.jobId),
+    }));
+  }
 
   /** Never throws. @returns the job's id when it was acknowledged */
   async submit(job: NewJob, answerWithinMs = ANSWER_WITHIN_MS): Promise<string | undefined> {
@@ -43,8 +54,8 @@ export class Client {
       if (answer.kind === 'ok' || answer.kind === 'refused' || !again) {
         const jobId = answer.kind === 'ok' ? answer.jobId : undefined;
         const result = jobId === undefined ? (sent ? 'unknown' : 'failed') : 'ok';
-        const { name, type } = job;
-        this.submissions.push({ name, type, atMs, result, jobId, tries });
+        const { name, type, hopeless = false } = job;
+        this.#submitted.push({ name, type, atMs, result, jobId, tries, hopeless });
         return jobId;
       }
       await pause(TRY_AGAIN_MS);
@@ -53,6 +64,7 @@ export class Client {
 
   /** Asks for the cancellation of a job, until a store has heard of it or it is too late to matter. */
   async cancel(jobId: string): Promise<void> {
+    this.#toBeCancelled.add(jobId);
     for (let tries = 0; tries < 5; tries += 1) {
       try {
         const url = `${this.#nextStore()}/api/v1/jobs/${jobId}/cancel`;

@@ -48,6 +48,7 @@ export class Workload {
       name,
       type,
       persistent,
+      hopeless: item.failUntil >= maxAttempts,
       body: {
         ...own,
         queue,
