@@ -1,6 +1,6 @@
 /**
  * Checker 3: attempts are contiguous and within the limit, each start is entitled by the newest delivery, and exactly
- * one end is accepted.
+ * one end is accepted. Every end is among what Postgres recorded, so that a record that misses something judges nothing sound.
  */
 import { END_STATES, type Evidence, type FinalJob, type Transition, type Violation } from './evidence.js';
 import { groupBy } from './group-by.js';
@@ -37,7 +37,10 @@ function soundHistory({ id, state, attempt, maxAttempts, history, createdMs }: F
   return found;
 }
 
-function soundTransitions({ id, state }: FinalJob, transitions: readonly Transition[]): Violation[] {
+function soundTransitions(
+  { id, state, createdMs }: FinalJob,
+  transitions: readonly Transition[],
+): Violation[] {
   const found: Violation[] = [];
   const fail = (what: string, { atMs }: { readonly atMs: number }) => {
     found.push({ what: `job ${id}: ${what}`, jobId: id, atMs });
@@ -59,6 +62,10 @@ function soundTransitions({ id, state }: FinalJob, transitions: readonly Transit
     attempt = one.attemptAfter;
   }
   const [last] = transitions.slice(-1);
-  if (END_STATES.has(state) && ends !== 1 && last !== undefined) fail(`${ends} ends were accepted`, last);
+  if (!END_STATES.has(state)) return found;
+  if (last?.to !== state) {
+    const recorded = last === undefined ? 'nothing was recorded of it' : `its last record says ${last.to}`;
+    fail(`it is ${state}, and ${recorded}`, last ?? { atMs: createdMs });
+  } else if (ends !== 1) fail(`${ends} ends were accepted`, last);
   return found;
 }

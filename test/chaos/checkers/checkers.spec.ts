@@ -116,7 +116,10 @@ describe('checker 1, nothing lost', () => {
 
   it('fails when one submission became two jobs', () => {
     const other = { ...job, id: 'job-2', type: 'print' };
-    expect(failing({ jobs: [job, other] })).toBe('1');
+    const transitions = [job, other].flatMap(({ id }) =>
+      [claimed, started, finished].map((one) => ({ ...one, jobId: id })),
+    );
+    expect(failing({ jobs: [job, other], transitions })).toBe('1');
   });
 
   describe('ends', () => {
@@ -191,9 +194,18 @@ describe('checker 3, attempts, deliveries and ends', () => {
   });
 
   it('fails when a second end was accepted', () => {
-    expect(
-      failing({ transitions: [claimed, started, finished, { ...finished, from: 'succeeded', to: 'dead' }] }),
-    ).toBe('3');
+    const dead = { ...finished, to: 'dead' };
+    expect(failing({ transitions: [claimed, started, dead, { ...finished, from: 'dead' }] })).toBe('3');
+  });
+
+  it.each([
+    ['none of its changes was', [], 'nothing was recorded'],
+    ['its end was not', [claimed, started], 'its last record says running'],
+    ['another end was', [claimed, started, { ...finished, to: 'dead' }], 'its last record says dead'],
+  ])('fails when a job ended and %s recorded', (_, transitions, what) => {
+    expect(failing({ transitions })).toBe('3');
+    const found = judge({ ...good, transitions }).flatMap(({ violations }) => violations);
+    expect(found.map((one) => one.what).join()).toContain(what);
   });
 
   it('fails when an end was accepted from an attempt that did not hold the job', () => {
@@ -282,9 +294,14 @@ describe('checker 4, duplicates only under faults', () => {
 });
 
 describe('checker 5, epochs and fences', () => {
+  it('fails when nothing was recorded of an election', () => {
+    expect(failing({ epochs: [] })).toBe('5');
+    expect(failing({ epochs: good.epochs.slice(0, 2) })).toBe('5');
+  });
+
   it('fails when an epoch has two holders', () => {
     const [first] = good.epochs;
-    expect(failing({ epochs: [first!, { ...first!, holder: 'scheduler-3' }] })).toBe('5');
+    expect(failing({ epochs: [...good.epochs, { ...first!, epoch: 2, holder: 'scheduler-3' }] })).toBe('5');
   });
 
   it.each([

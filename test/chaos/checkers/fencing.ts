@@ -1,10 +1,21 @@
-/** Checker 5: each epoch has one holder and is higher than the one before, and nobody writes under an older one. */
+/**
+ * Checker 5: each epoch has one holder and is higher than the one before, and nobody writes under an older one. Both
+ * elections have had a leader, or nothing is known of the fences.
+ */
 import type { EpochChange, Evidence, Transition, Violation } from './evidence.js';
 import { groupBy } from './group-by.js';
 
+const ELECTIONS = ['scheduler/shard-0', 'executor/reclaimer'] as const;
+
 export function soundFencing({ epochs, transitions }: Evidence): Violation[] {
-  const elections = [...groupBy(epochs, ({ election }) => election).values()];
-  return [...elections.flatMap(soundEpochs), ...transitions.flatMap(soundWriter)];
+  const elections = groupBy(epochs, ({ election }) => election);
+  return [
+    ...ELECTIONS.flatMap((election) =>
+      elections.has(election) ? [] : [{ what: `${election}: no epoch was recorded` }],
+    ),
+    ...[...elections.values()].flatMap(soundEpochs),
+    ...transitions.flatMap(soundWriter),
+  ];
 }
 
 function soundEpochs(changes: readonly EpochChange[]): Violation[] {
