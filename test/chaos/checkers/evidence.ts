@@ -104,7 +104,7 @@ export interface Evidence {
   readonly epochs: readonly EpochChange[];
   readonly faults: readonly FaultRecord[];
   readonly withdrawn: readonly WithdrawnDelivery[];
-  /** Services that ended by themselves, unhandled rejections in logs, answers with status 500. */
+  /** Services that ended by themselves or not when they were told to, unhandled rejections in logs, answers with status 500. */
   readonly troubles: readonly ServiceTrouble[];
   /** How long an executor's lease lasts. */
   readonly leaseMs: number;

@@ -89,7 +89,7 @@ export function findTroubles(system: System): ServiceTrouble[] {
   return [
     ...system.unexpectedExits.map(({ service, how, atMs }) => ({
       service,
-      what: `ended by itself at ${new Date(atMs).toISOString()} (${how})`,
+      what: `${how} at ${new Date(atMs).toISOString()}`,
     })),
     ...system.services.flatMap(({ id, logFile }) =>
       readFileSync(logFile, { encoding: 'utf8', flag: 'a+' })

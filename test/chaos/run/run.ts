@@ -32,6 +32,8 @@ const SERVICES = { store: 2, scheduler: 3, executor: 3 };
 const CALIBRATIONS = 8;
 /** How long the last jobs may take to end once all faults are over, in milliseconds. */
 const DRAIN_WITHIN_MS = 120_000;
+/** A service that takes longer to end when it is told to, grace and all, hangs. In milliseconds. */
+const STOPPED_WITHIN_MS = 40_000;
 
 export function newRunFolder(label: string): string {
   SmallDisk.unmountAllBelow(CHAOS_FOLDER);
@@ -104,17 +106,19 @@ export async function runChaos(options: ChaosOptions, print: (line: string) => v
   }
 }
 
-/** All evidence that does not depend on how the faults came about. */
+/** All evidence that does not depend on how the faults came about. Its last piece is how the services end. */
 export async function collect(
   system: System,
   client: Client,
 ): Promise<Omit<Evidence, 'faults' | 'withdrawn' | 'slackMs'>> {
   const query = <Row extends object>(sql: string) => system.query<Row>(sql);
   const [store] = system.of('store');
+  const jobs = await readJobs(store?.url ?? '', system);
+  await system.stopServices(STOPPED_WITHIN_MS);
   return {
     submissions: client.submissions,
     ledger: readLedger(system.ledgerFile),
-    jobs: await readJobs(store?.url ?? '', system),
+    jobs,
     transitions: await readTransitions(query),
     epochs: await readEpochs(query),
     troubles: [...findTroubles(system), ...client.troubles],

@@ -18,14 +18,14 @@ export interface ServiceProcessOptions {
   /** Logs and control files are kept here. */
   readonly folder: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Called when it ended and the suite had not asked for that. */
+  /** Called when it ended and the suite had not asked for that, or not as it was asked to. */
   readonly onUnexpectedExit: (exit: UnexpectedExit) => void;
 }
 
 export interface UnexpectedExit {
   readonly service: string;
   readonly atMs: number;
-  /** `exit code 1` or `SIGSEGV` */
+  /** `ended by itself (exit code 1)` */
   readonly how: string;
 }
 
@@ -75,11 +75,7 @@ export class ServiceProcess {
     child.once('exit', (code, signal) => {
       this.#child = undefined;
       if (!this.#wanted) return;
-      this.options.onUnexpectedExit({
-        service: id,
-        atMs: Date.now(),
-        how: signal ?? `exit code ${code}`,
-      });
+      this.#unexpected(`ended by itself (${signal ?? `exit code ${code}`})`);
       setTimeout(() => this.#wanted && this.start(), RESTART_AFTER_MS);
     });
   }
@@ -89,12 +85,17 @@ export class ServiceProcess {
     await this.#end('SIGKILL');
   }
 
-  /** SIGTERM; resolves when it has ended. */
+  /** SIGTERM; resolves when it has ended, which it should have in time and with exit code 0. */
   async terminate(withinMs: number): Promise<void> {
-    const timer = setTimeout(() => this.#child?.kill('SIGKILL'), withinMs);
-    this.#child?.kill('SIGCONT');
+    const child = this.#child;
+    let hung = false;
+    const timer = setTimeout(() => (hung = child?.kill('SIGKILL') === true), withinMs);
+    child?.kill('SIGCONT');
     await this.#end('SIGTERM');
     clearTimeout(timer);
+    if (hung) this.#unexpected(`had to be killed, ${withinMs} ms after SIGTERM`);
+    else if (child !== undefined && !wentAsTold(child))
+      this.#unexpected(`ended upon SIGTERM with ${child.signalCode ?? `exit code ${child.exitCode}`}`);
   }
 
   pause(): void {
@@ -125,6 +126,10 @@ export class ServiceProcess {
     this.#child?.kill('SIGKILL');
   }
 
+  #unexpected(how: string): void {
+    this.options.onUnexpectedExit({ service: this.id, atMs: Date.now(), how });
+  }
+
   #control(command: Readonly<Record<string, number>>): void {
     writeFileSync(this.#controlFile, JSON.stringify(command));
     this.#child?.kill('SIGUSR2');
@@ -138,4 +143,9 @@ export class ServiceProcess {
     child.kill(signal);
     await gone;
   }
+}
+
+/** Before it listens for SIGTERM that signal itself ends it, and another fault may kill it meanwhile. */
+function wentAsTold({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode === 0 || signalCode === 'SIGTERM' || signalCode === 'SIGKILL';
 }

@@ -126,8 +126,12 @@ export class System {
     return ready.every(Boolean);
   }
 
+  async stopServices(withinMs: number): Promise<void> {
+    await Promise.all(this.services.map((service) => service.terminate(withinMs)));
+  }
+
   async stop(): Promise<void> {
-    await Promise.all(this.services.map((service) => service.terminate(STOP_WITHIN_MS)));
+    await this.stopServices(STOP_WITHIN_MS);
     process.off('exit', this.#killOnExit);
     await this.links.close();
     await this.#pool.end();
