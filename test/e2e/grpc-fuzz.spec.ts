@@ -9,7 +9,16 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ApiClient } from '../support/api-client.js';
 import { startCluster, type Cluster } from '../support/cluster.js';
-import { fuzz, FUZZ_SETTINGS, mostMb, patiently, REQUESTS, storeLog } from '../support/fuzzing.js';
+import {
+  fuzz,
+  FUZZ_SETTINGS,
+  MOST_GROWTH_MB,
+  MOST_TRIED_AGAIN,
+  Patience,
+  REQUESTS,
+  storeLog,
+  tell,
+} from '../support/fuzzing.js';
 import {
   GrpcClient,
   healthService,
@@ -118,9 +127,10 @@ test('random calls meet no status that means a fault of the store, which lives o
   const client = new GrpcClient(cluster.grpcAddress, {});
   const failed: { code: number; path: string; request: object }[] = [];
   const counts = new Map<number, number>();
-  const { warmMb, endMb } = await fuzz(calls, cluster, async (call) => {
+  const patience = new Patience();
+  const { middleMb, lastMb } = await fuzz(calls, cluster, async (call) => {
     if (failed.length >= ENOUGH) return;
-    const code = await patiently(
+    const code = await patience.make(
       () => make(call, client),
       (answered) => answered === TRY_AGAIN,
     );
@@ -128,10 +138,12 @@ test('random calls meet no status that means a fault of the store, which lives o
     if (FAULTS.has(code)) failed.push({ code, path: call.method.path, request: call.request });
   });
   client.close();
+  tell({ middleMb, lastMb, triedAgain: patience.triedAgain });
   expect(failed.slice(0, 5)).toEqual([]);
   for (const code of [status.OK, status.INVALID_ARGUMENT, status.NOT_FOUND, status.FAILED_PRECONDITION])
     expect([code, (counts.get(code) ?? 0) > REQUESTS / 200]).toEqual([code, true]);
-  expect(endMb).toBeLessThan(mostMb(warmMb));
+  expect(lastMb - middleMb).toBeLessThan(MOST_GROWTH_MB);
+  expect(patience.triedAgain).toBeLessThanOrEqual(MOST_TRIED_AGAIN);
   expect(await storeLog(cluster)).not.toMatch(/unhandled|uncaught|call failed/);
 }, 3_600_000);
 

@@ -8,6 +8,18 @@ export const REQUESTS = Number(process.env['FUZZ_REQUESTS'] ?? 2000);
 export const SEED = Number(process.env['FUZZ_SEED'] ?? 1);
 const AT_ONCE = 32;
 const TRIES = 5;
+/** So often the store's memory is looked at during a run. */
+const SAMPLES = 100;
+/**
+ * How many answers may ask to be tried again: on a busy machine no connection to Postgres may be free for five seconds, or
+ * the session with ZooKeeper interrupted, but seldom.
+ */
+export const MOST_TRIED_AGAIN = Math.max(3, Math.ceil(REQUESTS / 1000));
+/**
+ * By how many MB the store's memory may grow from the middle fifth of a run to its last: what a process of 200 MB takes and
+ * gives back between two collections. A leak of 2.5 KB in each request goes beyond it in a run of the full size.
+ */
+export const MOST_GROWTH_MB = 50;
 /** Made at once, so that not all requests are in memory. */
 const CHUNK = 500;
 /** The only queue that is drained: random texts become commands too, in other queues, and those must not run. */
@@ -22,47 +34,57 @@ function* samples<Item>(arbitrary: fc.Arbitrary<Item>): Generator<Item> {
 /**
  * Does `one` with as many random items as were asked for, some at a time.
  * @param watched the cluster whose first store must not grow
- * @returns by how much the store's memory grew after the first fifth, in MB, and what it was then
+ * @returns what the store's memory was in the middle fifth and in the last one, in MB: the medians
  */
 export async function fuzz<Item>(
   arbitrary: fc.Arbitrary<Item>,
   watched: Cluster,
   one: (item: Item) => Promise<void>,
-): Promise<{ warmMb: number; endMb: number }> {
+): Promise<{ middleMb: number; lastMb: number }> {
   const items = samples(arbitrary);
+  const seenMb: number[] = [];
   let taken = 0;
-  let warmMb = 0;
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
       for (let next = items.next(); next.done !== true; next = items.next()) {
-        if (taken++ === Math.floor(REQUESTS / 5)) warmMb = await residentMb(watched);
+        if (taken++ % Math.ceil(REQUESTS / SAMPLES) === 0) seenMb.push(await residentMb(watched));
         await one(next.value);
       }
     }),
   );
-  return { warmMb, endMb: await residentMb(watched) };
+  const medianOf = (fifth: number) => {
+    const part = seenMb.slice((seenMb.length * (fifth - 1)) / 5, (seenMb.length * fifth) / 5);
+    return part.sort((a, b) => a - b)[Math.floor(part.length / 2)] ?? Number.NaN;
+  };
+  return { middleMb: medianOf(3), lastMb: medianOf(5) };
 }
 
-/**
- * Tries as often as a client would that is told to try again: on a busy machine no connection to Postgres may be free for
- * five seconds, or the session with ZooKeeper interrupted.
- */
-export async function patiently<Outcome>(
-  attempt: () => Promise<Outcome>,
-  isToBeTriedAgain: (outcome: Outcome) => boolean,
-): Promise<Outcome> {
-  let outcome = await attempt();
-  for (let tries = 1; tries < TRIES && isToBeTriedAgain(outcome); tries += 1) outcome = await attempt();
-  return outcome;
+/** Tries as often as a client would that is told to try again, and counts how often it was told so. */
+export class Patience {
+  triedAgain = 0;
+
+  async make<Outcome>(
+    attempt: () => Promise<Outcome>,
+    isToBeTriedAgain: (outcome: Outcome) => boolean,
+  ): Promise<Outcome> {
+    for (let tries = 1; ; tries += 1) {
+      const outcome = await attempt();
+      if (!isToBeTriedAgain(outcome)) return outcome;
+      this.triedAgain += 1;
+      if (tries === TRIES) return outcome;
+    }
+  }
 }
 
-export async function residentMb(cluster: Cluster): Promise<number> {
+async function residentMb(cluster: Cluster): Promise<number> {
   const statm = await readFile(`/proc/${cluster.of('store')[0]?.pid}/statm`, 'utf8');
   return (Number(statm.split(' ')[1]) * 4096) / 1e6;
 }
 
-/** How much of the store's memory may be what comes and goes. */
-export const mostMb = (warmMb: number) => warmMb * 1.5 + 50;
+/** For whoever reads the output of the run. */
+export function tell(what: Readonly<Record<string, number>>): void {
+  process.stdout.write(`${REQUESTS} requests: ${JSON.stringify(what)}\n`);
+}
 
 export function storeLog(cluster: Cluster): Promise<string> {
   return readFile(cluster.of('store')[0]?.logPath ?? '', 'utf8');
