@@ -99,7 +99,9 @@ test(`random requests are answered as documented and never by a 5xx, and leave a
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
       if (status >= 500 && !TELLS_HEALTH.test(request.path)) wrong.push({ what: status, request });
     } catch (error) {
-      wrong.push({ what: String(error), request });
+      // Of a connection that broke, the cause says how.
+      const what = error instanceof Error && error.cause !== undefined ? error.cause : error;
+      wrong.push({ what: String(what), request });
     }
   });
   tell({ middleMb, lastMb, triedAgain: patience.triedAgain });
