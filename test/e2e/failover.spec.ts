@@ -1,5 +1,7 @@
 /** What dies, and what happens: real processes are killed while they work. */
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -159,6 +161,18 @@ test('executors that get SIGTERM amid a stream of jobs from several queues lose 
   const jobs = await api.waitForAll(60_000);
   expect(jobs).toHaveLength(submitted.length);
   expect(jobs.filter(({ state, attempt }) => state !== 'succeeded' || attempt !== 1)).toEqual([]);
+});
+
+test('a store ends at once although somebody holds a connection to it, on which nothing was ever asked', async () => {
+  await start({});
+  const store = cluster.of('store')[0];
+  if (store === undefined) throw new Error('there is no store');
+  const idle = connect(store.port, '127.0.0.1');
+  await once(idle, 'connect');
+  const startedAt = Date.now();
+  await store.terminate();
+  idle.destroy();
+  expect(Date.now() - startedAt).toBeLessThan(10_000);
 });
 
 test('what Redis forgets is handed over again within five seconds', async () => {

@@ -13,6 +13,7 @@ import {
 } from '#common/config/environment.js';
 import { createLogger, type Logger } from '#common/logging/logger.js';
 import { NestLogger } from '#common/logging/nest-logger.js';
+import { endableConnections } from './server-connections.js';
 import { StartRefusedError } from './start-refused.js';
 
 /** Who this process is, in logs, in the cluster view and in ZooKeeper. */
@@ -96,6 +97,11 @@ export async function runService<Environment extends ProcessEnvironment & Identi
   acceptOnlyJson(app);
   options.guard?.(app, host);
   if (errors !== undefined) app.useGlobalFilters(errors);
+  const endConnections = endableConnections(app.getHttpServer(), log);
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .addHook('preClose', async () => endConnections());
   stopOnSignals(app, log);
   try {
     await app.init();
