@@ -1,4 +1,7 @@
 /** The API as its users meet it: what is accepted, what is refused and why, and what becomes of a job. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ApiClient, type JobAnswer, type ProblemAnswer } from '../support/api-client.js';
 import { startCluster, type Cluster } from '../support/cluster.js';
@@ -174,6 +177,27 @@ describe('bad input is refused, names the field, and stores nothing:', () => {
     });
     expect(answer.status).toBe(413);
   });
+
+  test.each([
+    ['whose length is told', `content-length: ${8 * 1024 * 1024}`, ''],
+    ['in chunks', 'transfer-encoding: chunked', `${(1024 * 1024).toString(16)}\r\n`],
+  ])(
+    'a body of 8 MB %s: a client that sends all of it before it reads gets the answer too',
+    async (_how, header, before) => {
+      const { hostname, port } = new URL(cluster.url);
+      const socket = connect(Number(port), hostname);
+      await once(socket, 'connect');
+      const write = promisify<string, void>(socket.write.bind(socket));
+      await write(
+        `POST /api/v1/jobs HTTP/1.1\r\nhost: ${hostname}\r\ncontent-type: application/json\r\n${header}\r\n\r\n`,
+      );
+      for (let mb = 0; mb < 8; mb += 1)
+        await write(`${before}${' '.repeat(1024 * 1024)}${before === '' ? '' : '\r\n'}`);
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      expect(answer.toString()).toMatch(/^HTTP\/1\.1 413 /);
+      socket.destroy();
+    },
+  );
 
   test.each<[string, string, number]>([
     ['GET', '/api/v1/jobs/not-an-id', 400],

@@ -28,6 +28,10 @@ function answerTo(error: unknown) {
       headers[name] = value;
       return reply;
     },
+    removeHeader: (name: string) => {
+      delete headers[name];
+      return reply;
+    },
     send: (text: string) => {
       body = text;
       return reply;

@@ -30,6 +30,9 @@ export class ProblemFilter implements ErrorAnswers {
       this.log.debug('request refused', { method: request.method, path: request.url.split('?')[0], error });
     }
     if (problem.kind === 'unavailable') void reply.header('retry-after', RETRY_AFTER_S);
+    // Fastify would close the connection under a client that is still sending, which then sees that instead of the answer.
+    // What comes is thrown away, for as long as a request may take.
+    if (problem.kind === 'payload-too-large') void reply.removeHeader('connection');
     for (const [name, value] of Object.entries(problem.headers)) void reply.header(name, value);
     const other = this.otherwise(problem, request.url.split('?')[0] ?? '');
     void reply
