@@ -79,13 +79,12 @@ export class Injector {
     firstMs: number | undefined,
     toMs: number,
   ): Promise<Pick<FaultRecord, 'healMs' | 'readyMs' | 'caughtUpMs'>> {
-    const readyMs = await this.recovery.measureReadiness();
-    const againMs = await this.recovery.measure(Date.now());
+    const settling = this.recovery
+      .measureReadiness()
+      .then(async (readyMs) => ({ readyMs, againMs: await this.recovery.measure(Date.now()) }));
+    const caughtUpMs = await this.recovery.measureCatchingUp(toMs, settling);
+    const { readyMs, againMs } = await settling;
     const healed = firstMs !== undefined && againMs !== undefined;
-    return {
-      readyMs,
-      healMs: healed ? Math.max(firstMs, againMs) : undefined,
-      caughtUpMs: await this.recovery.measureCatchingUp(toMs),
-    };
+    return { readyMs, healMs: healed ? Math.max(firstMs, againMs) : undefined, caughtUpMs };
   }
 }

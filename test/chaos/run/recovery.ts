@@ -98,11 +98,19 @@ export class Recovery {
     return undefined;
   }
 
-  /** Milliseconds from `sinceMs` until what piled up has been started; undefined when it took too long. */
-  async measureCatchingUp(sinceMs: number): Promise<number | undefined> {
-    while (Date.now() - sinceMs < GIVE_UP_MS) {
-      const behind = await this.system.query(BEHIND, [BEHIND_MS]);
-      if (behind.length === 0) return Date.now() - sinceMs;
+  /**
+   * Milliseconds from `sinceMs` until what piled up has been started, and nothing was late again until `over` is settled;
+   * undefined when it took too long.
+   */
+  async measureCatchingUp(sinceMs: number, over: Promise<unknown>): Promise<number | undefined> {
+    let watched = true;
+    void over.finally(() => (watched = false));
+    let lastBehindMs = sinceMs;
+    while (lastBehindMs - sinceMs < GIVE_UP_MS) {
+      // Who cannot ask does not know better than that.
+      const behind = await this.system.query(BEHIND, [BEHIND_MS]).catch(() => [undefined]);
+      if (behind.length > 0) lastBehindMs = Date.now();
+      else if (!watched) return lastBehindMs - sinceMs;
       await pause(LOOK_EVERY_MS);
     }
     return undefined;
