@@ -142,7 +142,8 @@ export const SCENARIOS: Readonly<Record<Guard, Scenario>> = {
     services: SMALL,
     play: async (context) => {
       const { system } = context;
-      const ids = await submit(context, 40, 300);
+      // So long that what the executors have no slot for still lies in Redis when it is emptied.
+      const ids = await submit(context, 40, 2000);
       await untilState(system, ids, 'queued', 10);
       await system.withRedis((redis) => redis.flushall());
     },
