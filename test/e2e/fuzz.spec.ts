@@ -1,7 +1,8 @@
 /**
  * Random requests for every operation of openapi.json, made from its schemas with a fixed seed: valid, nearly valid and wild.
- * Whatever comes in, no answer is a 5xx (but a 503 now and then, after which a client tries again) or other than documented, the store neither dies nor grows, and everything that was
- * stored can be read and listed. FUZZ_REQUESTS says how many (50000 is the full size), FUZZ_SEED which.
+ * Whatever comes in, no answer is a 5xx (but a 503 now and then, after which a client tries again) or other than documented,
+ * the store neither dies nor grows, and everything that was stored can be read and listed. FUZZ_REQUESTS says how many (100000
+ * is the full size), FUZZ_SEED which.
  */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
